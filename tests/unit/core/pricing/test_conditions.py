@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from commerce_core.pricing.basket import price_basket
 from commerce_core.pricing.conditions import Failure, parts, sums_over
@@ -133,8 +134,24 @@ MISSED: list[tuple[dict[str, Any], list[Failure]]] = [
          Failure("/condition/all/2", "channel app", "web")],
     ),
     (
+        {"all": [{"quantity": {"min": 1}}, {"total": {"max": "30"}}, {"sku": "A"}]},
+        [Failure("/condition/all/2", "sku A", "BOOT")],
+    ),
+    (
         {"any": [{"all": [{"brand": "X"}, {"sku": "A"}]}, {"channel": "app"}, {"sku": "B"}]},
         [Failure("/condition/any/1", "channel app", "web")],
+    ),
+    (
+        {"any": [{"all": [{"sku": "A"}, {"brand": "B"}]},
+                 {"all": [{"quantity": {"min": 1}}, {"sku": "C"}]}]},
+        [Failure("/condition/any/1/all/1", "sku C", "BOOT")],
+    ),
+    (
+        {"not": {"all": [{"quantity": {"min": 1}}, {"not": {"total": {"max": "9"}}}]}},
+        [Failure(
+            "/condition/not", "not all of (a quantity of at least 1 (of the product); not a total "
+            "of at most 9 (of all that matches))", "3; 30",
+        )],
     ),
     ({"not": {"brand": "Acme"}}, [Failure("/condition/not", "not brand Acme", "Acme")]),
     (
@@ -165,12 +182,35 @@ def test_what_would_have_to_change_is_reported(condition: dict[str, Any], missed
     assert (outcome.outcome, list(outcome.failures)) == ("not_matched", missed)
 
 
+@pytest.mark.parametrize("name", ["customer", "customer_group", "channel"])
+def test_what_a_basket_has_is_compared(name: str):
+    made = rule({"percent": "50"}, condition={name: "x"})
+    for member in ("customer", "customer_group", "channel"):
+        basket = evolve(Basket((BasketItem(BOOT, 3),)), **{member: "x"})
+        total = price_basket(basket, [made], NOW, {}).total_amount
+        assert total == (15 if member == name else 30)
+
+
 def test_a_running_price_is_that_of_a_unit_to_six_decimals():
     third = rule({"amount": "10.00"}, 1, applies_to="order", priority=1)
     low = rule({"percent": "5"}, 2, applies_to="order", condition={"running_price": {"max": "5"}})
     priced = price([(BOOT, 3)], third, low, explain=True)
     (missed,) = next(o for o in priced.outcomes if o.name == "Rule 2").failures
     assert missed == Failure("/condition", "a running price of at most 5", "6.666667")
+
+
+def test_a_list_price_is_reported_whatever_earlier_rules_took():
+    half = rule({"percent": "50"}, 1, priority=1)
+    dear = rule({"percent": "5"}, 2, condition={"list_price": {"min": "11"}})
+    priced = price([(BOOT, 3)], half, dear, explain=True)
+    (missed,) = next(o for o in priced.outcomes if o.name == "Rule 2").failures
+    assert (missed.wanted, missed.found) == ("a list price of at least 11", "10")
+    since = rule({"percent": "5"}, 3, condition={"window": {"from": "2027-01-01", "tz": "UTC"}})
+    basket = Basket((BasketItem(BOOT, 3),))
+    (outcome,) = price_basket(
+        basket, [since], NOW, {}, explain=True, why_not=since.rule_id
+    ).outcomes
+    assert [failure.wanted for failure in outcome.failures] == ["a time from 2027-01-01 (UTC)"]
 
 
 def test_what_a_condition_consists_of():

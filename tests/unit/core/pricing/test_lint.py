@@ -115,6 +115,11 @@ def test_only_reductions_that_meet_add_up():
         assert found(*rules) == []
     acme, nord = ({"all": [{"channel": "web"}, {"brand": name}]} for name in ("Acme", "Nord"))
     assert found(rule(TEN, 1, condition=acme), rule(TEN, 2, condition=nord)) == []
+    few, many = ({"quantity": bounds} for bounds in ({"max": 4}, {"min": 5}))
+    assert found(rule(TEN, 1, condition=few), rule(TEN, 2, condition=many)) == []
+    assert found(rule(TEN, 1, condition=few), rule(TEN, 2, condition={"quantity": {"min": 4}})) == [
+        ("adds_up", "Rule 2", "rule_01")
+    ]
 
 
 def test_a_rule_without_effect_or_of_another_mode_beats_none():

@@ -140,6 +140,18 @@ def test_a_sale_that_is_over_counts_while_it_ran():
     assert prices(at(85, history, spell({"percent": "10"}, 85))) == ("90.00", "100.00", 30)
 
 
+def test_a_selling_price_alone_is_that_of_the_public_price_and_lasts_until_it_changes():
+    week = {"window": {"from": "2026-04-03", "until": "2026-04-09", "tz": "UTC"}}
+    sale = spell({"percent": "25"}, condition=week)
+    lamp = product("A", "100.00", updated_at=day(0), sale_price=Decimal("90.00"),
+                   sale_ends_at=day(20))  # fmt: skip
+    for when, amount, until in ((1, "90.00", 2), (2, "67.50", 9), (9, "90.00", 20)):
+        found = PublicPrices.under([sale], day(when)).selling_price(lamp)
+        assert found == Lasting(PublicPrice(Decimal(amount)), day(until))
+    ended = PublicPrices.under([sale], day(20)).selling_price(lamp)
+    assert ended == Lasting(PublicPrice(Decimal("100.00")), None)
+
+
 def test_a_rule_on_a_currency_is_public():
     history = facts((0, "100.00"))
     for code, wanted in (("EUR", "80.00"), ("USD", "100.00")):
@@ -231,6 +243,7 @@ def test_prices_on_lists_count_as_they_were_then():
     assert prices(lasting(20, history, trade, listed=listed).price) == ("80.00", "100.00", 10)
     assert prices(lasting(60, history, trade, listed=listed).price) == ("90.00", "80.00", 30)
     assert prices(lasting(9, history, trade, listed=listed).price) == ("100.00", None, None)
+    assert prices(lasting(50, history, trade, listed=listed[:1]).price)[0] == "100.00"
     yen = [on_list("80.00", 5, currency="JPY")]
     assert prices(lasting(20, history, trade, listed=yen).price) == ("100.00", None, None)
 
