@@ -101,6 +101,19 @@ def test_closing_that_is_killed_at_any_step_goes_on_where_it_was(
             break
 
 
+def test_closing_a_statement_of_many_entries_may_take_longer_than_other_statements(
+    store: PostgresStore,
+):
+    partner, limits = owed(store, 3), list[str]()
+    for takes in (False, True, False):
+        with store.begin() as unit:
+            if takes:
+                unit.statements.take(samples.new_id("stmt"), partner, "EUR", T0)
+            db = cast("Unit", unit).partners._db
+            limits += [limit for (limit,) in db.execute("SHOW statement_timeout").fetchall()]
+    assert limits == ["30s", "0", "30s"]
+
+
 def test_two_that_close_at_once_close_each_statement_once(store: PostgresStore):
     partner, now = owed(store, 90), T0 + timedelta(days=100)
     close = commerce_on(store, now).statements.close

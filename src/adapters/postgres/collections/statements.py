@@ -134,7 +134,8 @@ class Statements:
         return fetch(self._db, rows_as(account), _ACCOUNTS, params)
 
     def take(self, statement_id: str, partner_id: str, code: str, until: datetime) -> None:
-        """Gives the statement what none has."""
+        """Gives the statement what none has, however long that takes."""
+        self._db.execute("SET LOCAL statement_timeout = 0")
         self._db.execute(
             _TAKE,
             {
