@@ -42,13 +42,18 @@ AROUND: Final = "../"
 _MOST_HEADERS_SHOWN: Final = 20
 _NAMES_REMEMBERED: Final = 1 << 13
 """Names of columns whose spelling without variations is kept: the same come with each feed."""
-squash: Final = lru_cache(_NAMES_REMEMBERED)(squash_text)
 _LONGEST_HEADER: Final = 200
+_squash_remembered: Final = lru_cache(_NAMES_REMEMBERED)(squash_text)
 _WITH_UNIT: Final = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{1,5})\s*[)\]]", re.ASCII)
 REQUIRED: Final = "* "
 """What templates mark the columns with that have to be filled in."""
 _STATED: Final = re.compile(r"\bCurrency=([A-Z]{3})\b")
 _WEIGHTS: Final = {"g": "g", "kg": "kg", "kgs": "kg", "lb": "lb", "lbs": "lb", "oz": "oz"}
+
+
+def squash(name: str) -> str:
+    """The name of a column without what partners vary; names of usual length are remembered."""
+    return (_squash_remembered if len(name) <= _LONGEST_HEADER else squash_text)(name)
 
 
 def _no_column(_header: str) -> int | None:
