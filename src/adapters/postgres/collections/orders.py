@@ -402,8 +402,8 @@ def _by_status(query: OrderQuery) -> list[Condition]:
         return []
     if query.seen_by is None:
         if query.status == "cancelled":
-            return [("status = 'cancelled'", []), (_EXPIRED, [query.as_of])]
-        open_: LiteralString = "status = %s AND (expires_at <= %s) IS NOT TRUE"
+            return [("""status COLLATE "C" = 'cancelled'""", []), (_EXPIRED, [query.as_of])]
+        open_: LiteralString = 'status COLLATE "C" = %s AND (expires_at <= %s) IS NOT TRUE'
         return [(open_, [query.status, query.as_of])]
     expired: LiteralString = "CASE WHEN expires_at <= %s THEN 'cancelled' ELSE "
     of_part: LiteralString = """

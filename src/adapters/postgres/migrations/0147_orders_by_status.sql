@@ -1,3 +1,3 @@
 -- In a transaction: no
 -- Lists of orders by status, newest first.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_by_status ON orders (status, order_id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_by_status ON orders (status COLLATE "C", order_id);
