@@ -28,8 +28,8 @@ class Publication:
 
     The last five fields are the conditions under which the feed was read and applied: the partner's
     currency and time zone (None for publications older than these fields), the limit of a price
-    leap, whether it was approved without its removals, and the version of reading that this code
-    had (`parsing.fingerprints.ALGORITHM`).
+    leap, whether it was approved without its removals, and the version of reading that read it
+    (`parsing.fingerprints.ALGORITHM`; of no meaning for a revert).
     """
 
     publication_id: str
@@ -48,4 +48,4 @@ class Publication:
     time_zone: str | None = None
     price_leap: int | None = None
     without_removals: bool = False
-    reading_version: int | None = None
+    reading_version: int = 0

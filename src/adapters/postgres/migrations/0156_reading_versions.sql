@@ -1,2 +1,2 @@
--- By which version of reading a feed was read. NULL: before it was kept, so its bytes are read again.
-ALTER TABLE publications ADD COLUMN reading_version integer;
+-- By which version of reading a feed was read; 4 is that of all versions that don't write it.
+ALTER TABLE publications ADD COLUMN reading_version integer NOT NULL DEFAULT 4;
