@@ -181,7 +181,12 @@ def _currency_stated(name: str) -> str | None:
 
 def fits(name: str, pattern: str) -> bool:
     """Whether a name fits, with anything in place of each `*`."""
-    return re.fullmatch(".+".join(map(re.escape, pattern.split("*"))), name) is not None
+    return _matcher(pattern).fullmatch(name) is not None
+
+
+@lru_cache
+def _matcher(pattern: str) -> re.Pattern[str]:
+    return re.compile(".+".join(map(re.escape, pattern.split("*"))))
 
 
 class _Finder:
