@@ -144,18 +144,22 @@ def _whole_lines(blocks: Iterable[str], most: int, most_lines: int) -> Iterator[
             text = "".join(kept)
             whole = text[: size - since]
             line += count_line_ends(whole)
-            yield from _few(whole, most_lines)
+            yield from _few(whole, most, most_lines)
             kept, size = [text[size - since :]], since
-    yield from _few("".join(kept), most_lines)
+    yield from _few("".join(kept), most, most_lines)
 
 
-def _few(text: str, most_lines: int) -> Iterator[str]:
-    """The text, at most that many lines at a time."""
-    while text.count("\n") > most_lines:
-        *lines, text = text.split("\n", most_lines)
-        yield "\n".join((*lines, ""))
-    if text:
-        yield text
+def _few(text: str, most: int, most_lines: int) -> Iterator[str]:
+    """The text, at most that many lines at a time, and about that many characters."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at + most - 1) + 1 or len(text)
+        part, at = text[at:end], end
+        while part.count("\n") > most_lines:
+            *lines, part = part.split("\n", most_lines)
+            yield "\n".join((*lines, ""))
+        if part:
+            yield part
 
 
 def _has_minus_zero(text: str) -> bool:

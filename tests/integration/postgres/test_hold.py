@@ -43,13 +43,14 @@ def test_a_summary_says_that_much_was_split_one_by_one(
 ):
     """Of a file that is only validated too, and where no record can be accepted."""
     monkeypatch.setattr(prepared, "MOST_UNNOTED", 2)
-    line = f'{{"sku": "A", "product_name": "Lamp", "price": "{price}"}}\n'
+    record = f'{{"sku": "A", "product_name": "Lamp", "price": "{price}"}}'
     receipt = quick.commerce.feeds.upload(
-        io.BytesIO(line.encode() * 3), partner=quick.partner, kind="validate"
+        io.BytesIO(f"[{', '.join([record] * 3)}]".encode()), partner=quick.partner, kind="validate"
     )
     summary = quick.commerce.jobs.run(receipt.job_id).summary
     assert summary
-    assert summary.notes == ("3 records were split one by one, since they are lines of JSON.",)
+    why = "they are objects of a JSON document"
+    assert summary.notes == (f"3 records were split one by one, since {why}.",)
 
 
 @pytest.mark.slow

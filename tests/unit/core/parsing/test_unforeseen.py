@@ -26,6 +26,7 @@ from tests.support.engines import read
 ENGINES = {"reference": ReferenceEngine(), "polars": PolarsEngine()}
 BODY = b"sku,product_name\nA,One\nB,Two\nC,Three\n"
 JSON = b'{"sku":"A","product_name":"One"}\n{"sku":"B","product_name":"Two"}\n'
+LISTED = b'[{"sku":"A","product_name":"One"}]'
 TERMS = Terms("full", "EUR", ZoneInfo("UTC"))
 
 
@@ -80,7 +81,7 @@ PLACES = {
     "decoding": (decoding.Text, "_decoded", BODY, 1),
     "splitting": (formats.Delimited, "records", BODY, 1),
     "splitting JSON": (json_lines, "read_object", JSON, 1),
-    "grouping": (grouping.Grouping, "alone", JSON, 1),
+    "grouping": (grouping.Grouping, "alone", LISTED, 1),
 }
 
 
