@@ -9,8 +9,8 @@ from attrs import frozen
 from psycopg import sql
 
 from adapters.postgres.collections.listing import Condition, ListById, asked, count, own
-from adapters.postgres.collections.roller import Roller
-from adapters.postgres.collections.rollups import Rollups
+from adapters.postgres.collections.rollup_reader import Rollups
+from adapters.postgres.collections.rollup_writer import Roller
 from adapters.postgres.connection.documents import rows_document
 from adapters.postgres.connection.rows import (
     Connection,

@@ -9,8 +9,8 @@ from attrs import frozen
 from psycopg import sql
 
 from adapters.postgres.collections.escrow import RESERVED
-from adapters.postgres.collections.identities import LEDGER, ORDERS, PARTS, ROLLUPS
 from adapters.postgres.collections.ledger import OF_SALES, SIGN
+from adapters.postgres.collections.reconciliation_of_sales import LEDGER, ORDERS, PARTS, ROLLUPS
 from adapters.postgres.connection.rows import (
     Connection,
     fetch,

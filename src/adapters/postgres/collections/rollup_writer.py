@@ -1,4 +1,4 @@
-"""The roller: adds the entries below the horizon to the rollups, in one transaction at a time.
+"""Writing rollups: adds the entries below the horizon to the rollups, in one transaction at a time.
 
 The horizon is a transaction id: all transactions before it have ended, so what they wrote is there,
 and nothing will be added. Each entry has the id of its transaction, so it is either in the rollups
@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from adapters.postgres.collections.rolling import LEVELS, ROLL_UP
+from adapters.postgres.collections.rollup_levels import LEVELS, ROLL_UP
 from adapters.postgres.connection.rows import Connection
 from commerce_core.analytics.rollup import REASON_SPANS, SPANS
 

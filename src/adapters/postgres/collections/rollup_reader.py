@@ -12,7 +12,7 @@ from attrs import frozen
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from adapters.postgres.collections.movements import (
+from adapters.postgres.collections.rollup_movements import (
     BELOW,
     BY_REASON,
     LATER,

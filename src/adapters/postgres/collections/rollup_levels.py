@@ -1,4 +1,4 @@
-"""The SQL of the roller: sums of entries by blocks, each level from the finer one before it.
+"""The SQL that makes rollups: sums of entries by blocks, each level from the finer one before it.
 
 One row is everything that was placed in a block, and what was taken back: then (`back`), or at any
 time from orders that were placed then (`late`). So the kinds of entries don't multiply the rows.

@@ -1,6 +1,6 @@
 """The SQL behind reports: all movements that count, from rollups, and from entries by themselves.
 
-Queries begin with `WITH`, and are filled in by `rollups`; a report adds what it sums up.
+Queries begin with `WITH`, and are filled in by `rollup_reader`; a report adds what it sums up.
 """
 
 from typing import Final, LiteralString
