@@ -25,7 +25,7 @@ from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Job, JobError, Progress
 from commerce_core.feeds.summary import Outcome, Summary
-from commerce_core.ingestion.fresh import note_arrival
+from commerce_core.ingestion.arrivals import note_arrival
 from commerce_core.ingestion.hold import is_held, supersede_held
 from commerce_core.ingestion.late import newer_feeds, superseded_by
 from commerce_core.ingestion.plan import Planning, Run, Sender, may_load

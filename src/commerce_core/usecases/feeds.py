@@ -25,15 +25,15 @@ from commerce_core.history.versions import (
     Version,
 )
 from commerce_core.schema.fields import Mode
-from commerce_core.usecases.arrivals import (
+from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.jobs import Jobs
+from commerce_core.usecases.receiving import (
     Arrival,
     Receipt,
     check_received,
     check_snapshot,
     receive,
 )
-from commerce_core.usecases.context import Context, IdempotencyKey, Listed
-from commerce_core.usecases.jobs import Jobs
 
 _ANY_FEED: Final = FeedQuery()
 

@@ -31,8 +31,8 @@ from commerce_core.ports.partners import PartnersUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.schema.problem_groups import ProblemGroups, grouped
 from commerce_core.schema.problems import Problem
-from commerce_core.usecases.arrivals import new_job
 from commerce_core.usecases.context import Context, IdempotencyKey, Listed
+from commerce_core.usecases.receiving import new_job
 from commerce_core.usecases.running import claiming, execute
 
 _ANY_JOB: Final = JobQuery()

@@ -27,9 +27,9 @@ from commerce_core.ports.feeds import FeedsUnit
 from commerce_core.ports.store import UnitOfWork
 from commerce_core.profiles.profile import Profile, SavedProfile
 from commerce_core.schema.fields import Mode
-from commerce_core.usecases.arrivals import Arrival, check_snapshot
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.jobs import Jobs
+from commerce_core.usecases.receiving import Arrival, check_snapshot
 from commerce_core.usecases.running import execute
 
 

@@ -16,10 +16,10 @@ from commerce_core.feeds.remote_file import RemoteFile
 from commerce_core.ports.fetcher import Access, FetchFailed, Opened
 from commerce_core.ports.files import StoredFile
 from commerce_core.ports.store import UnitOfWork
-from commerce_core.usecases.arrivals import Arrival, check_received, receive
 from commerce_core.usecases.context import Context
 from commerce_core.usecases.fetching.places import connect
 from commerce_core.usecases.fetching.stream import RemoteStream, Show
+from commerce_core.usecases.receiving import Arrival, check_received, receive
 
 _HEAD: Final = 512
 _HTML: Final = re.compile(rb"[\s\xef\xbb\xbf]*(<!doctype\s+html|<html)", re.IGNORECASE)

@@ -16,7 +16,7 @@ from commerce_core.commerce import Commerce
 from commerce_core.partners.access import Principal, Scope
 from commerce_core.partners.saved_view import PageName
 from commerce_core.partners.session import form_token
-from entrypoints.dashboard.kit import charts, filters
+from entrypoints.dashboard.kit import charts, formats
 from entrypoints.dashboard.kit.assets import asset_path
 from entrypoints.dashboard.kit.saved import saved_links
 from entrypoints.dashboard.kit.sessions import (
@@ -110,9 +110,9 @@ def environment() -> Environment:
         auto_reload=False,
     )
     for function in (
-        filters.count, filters.amount, filters.size, filters.seconds, filters.stamp, filters.name,
-        filters.words, filters.value, filters.visible, filters.marks, filters.local_day,
-        filters.guard_limit, filters.guard_figure,
+        formats.count, formats.amount, formats.size, formats.seconds, formats.stamp, formats.name,
+        formats.words, formats.value, formats.visible, formats.marks, formats.local_day,
+        formats.guard_limit, formats.guard_figure,
         duration_words,
     ):  # fmt: skip
         made.filters[function.__name__] = function
@@ -122,7 +122,7 @@ def environment() -> Environment:
         share_chart=charts.share_chart,
         dot_plot=charts.dot_plot,
         stage_spans=charts.stage_spans,
-        none_or_text=filters.none_or_text,
+        none_or_text=formats.none_or_text,
         meter=charts.meter,
         asset=asset_path,
         FORM_FIELD=FORM_FIELD,
@@ -163,8 +163,8 @@ def _shared(commerce: Commerce | None) -> dict[str, Any]:
         now = commerce.context.clock()
         values |= {
             "now": now,
-            "when": partial(filters.when, now=now),
-            "age": partial(filters.age, now=now),
+            "when": partial(formats.when, now=now),
+            "age": partial(formats.age, now=now),
         }
     return values
 

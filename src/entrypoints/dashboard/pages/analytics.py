@@ -31,7 +31,7 @@ from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
 from commerce_core.partners.saved_view import PageName
 from commerce_core.usecases.reports import ReportRange
-from entrypoints.dashboard.kit import filters as write
+from entrypoints.dashboard.kit import formats as write
 from entrypoints.dashboard.kit.pages import page
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.http.kit.downloads import download

@@ -11,7 +11,7 @@ from commerce_core.catalog.product import Availability, ProductQuery
 from commerce_core.commerce import Commerce
 from commerce_core.history.lineage import Lineage
 from commerce_core.history.timelines import MOST_DAYS, PriceHistory
-from entrypoints.dashboard.kit import filters as write
+from entrypoints.dashboard.kit import formats as write
 from entrypoints.dashboard.kit.pages import page
 from entrypoints.dashboard.kit.rendering import View
 from entrypoints.http.kit.downloads import download

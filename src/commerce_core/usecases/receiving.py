@@ -1,4 +1,4 @@
-"""Arrivals: what a sender specifies about a file, and the feed that it becomes."""
+"""Receiving: what a sender specifies about a file, and the feed that it becomes."""
 
 from datetime import datetime
 from typing import Final
