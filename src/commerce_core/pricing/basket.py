@@ -20,7 +20,7 @@ from attrs import define, field
 
 from commerce_core.base.money import Currency, currency, half_up, round_half_up
 from commerce_core.catalog.product import Product
-from commerce_core.pricing.benefits import Floor
+from commerce_core.pricing.benefits import Bundle, Floor, NForM, Sets
 from commerce_core.pricing.conditions import (
     Failure,
     failures,
@@ -299,9 +299,12 @@ class _Pricing:
 
     def _commit(self, rule: PriceRule, settled: Settled) -> None:
         group = rule.rule.group.name if rule.rule.group else None
+        # A set uses all of its units, those on lines that are paid in full too.
+        uses_all = group is not None and isinstance(rule.rule.benefit, NForM | Sets | Bundle)
         for share in settled.shares:
-            if share.amount:
+            if share.amount or uses_all:
                 share.line.take(share.parts, share.amount, group)
+            if share.amount:
                 if self.recording:
                     self.steps[share.line.key].append(self._step(rule, share))
                 if rule.rule.final:

@@ -53,8 +53,9 @@ _LINE_ONLY: Final = (MarkupPercent, MarkupAmount, Tiers, Ending, Listed, Floor)
 
 @frozen
 class Group:
-    """Rules of a group share units: each unit is reduced by at most one of them.
+    """Rules of a group share units: each unit is used by at most one of them.
 
+    A rule uses the units that it reduces, and those that are bought for a set.
     `all` lets every rule apply that finds units; `first` only the first one that has an effect, and
     `best` only the one that takes off most from this basket.
     """
