@@ -62,12 +62,12 @@ COMMANDS: Final = {
     ),
     "terms": (
         "commands.statements",
-        "What the platform takes from a partner's sales: show, set, add",
+        "Manage what the platform takes from a partner's sales: show, set, add",
     ),
     "payouts": ("commands.statements", "Record payments to partners: add, correct"),
     "statements": (
         "commands.statements",
-        "What partners are owed: list, open, show, close, trace",
+        "Show and close what partners are owed: list, open, show, close, trace",
     ),
     "reconcile": ("commands.reconcile", "Compare orders, ledger, statements, stock and catalog"),
     "events": ("commands.events", "List what happened, in order"),
@@ -78,7 +78,7 @@ COMMANDS: Final = {
     ),
     "views": (
         "commands.saved_views",
-        "Keep filters of the dashboard's lists under names: add, list, show, set, remove",
+        "Save filters of the dashboard's lists under names: add, list, show, set, remove",
     ),
     "alerts": (
         "commands.alerts",

@@ -166,9 +166,9 @@ def show(session: Session, channel: str) -> None:
 @click.argument("channel")
 @_mail
 @_severities(None)
-@click.option("--all-severities", is_flag=True, help="Causes of all severities again.")
+@click.option("--all-severities", is_flag=True, help="Report causes of all severities again.")
 @_kinds(None)
-@click.option("--all-kinds", is_flag=True, help="Causes of all kinds again.")
+@click.option("--all-kinds", is_flag=True, help="Report causes of all kinds again.")
 @_quiet("Local hours in which only critical alerts are sent; none ends them.")
 @_zone
 @_digest(None)

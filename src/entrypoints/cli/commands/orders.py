@@ -81,13 +81,15 @@ class Amount(click.ParamType["Decimal"]):
     metavar="TEXT",
     help="Idempotency key: repeating the command with the same key places no second order.",
 )
-@click.option("--code", "codes", multiple=True, metavar="CODE", help="Code; repeatable.")
+@click.option(
+    "--code", "codes", multiple=True, metavar="CODE", help="Code of a price rule; repeatable."
+)
 @click.option("--customer", metavar="ID", help="Your own id for the customer.")
 @click.option("--customer-group", metavar="NAME", help="The customer's group.")
 @click.option("--channel", metavar="NAME", help="The sales channel.")
 @click.option(
     "--expect", type=Amount(), metavar="TOTAL",
-    help="What it should cost; if it would cost something else, it isn't placed.",
+    help="Expected total; if the order would cost anything else, it isn't placed.",
 )  # fmt: skip
 def create(session: Session, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Place an order: freeze its prices, and reserve its units.

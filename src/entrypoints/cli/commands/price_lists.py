@@ -73,7 +73,7 @@ def _fields(found: "PriceList") -> list[tuple[str, str]]:
 def load(
     session: Session, price_list: str, file: str, *, decimal: "DecimalMark | None", plan: bool
 ) -> None:
-    """Make a file the content of a price list.
+    """Replace the content of a price list with a file.
 
     The file has the columns sku, price and, if prices depend on it, minimum_quantity. It is the
     whole list. If a record can't be read, the list stays as it was, and the exit code is 65.
@@ -90,7 +90,7 @@ def load(
 @click.argument("version", type=click.IntRange(min=0))
 @_plan_option
 def revert(session: Session, price_list: str, version: int, *, plan: bool) -> None:
-    """Bring back the content of a version, as the next version.
+    """Restore the content of an earlier version, as a new version.
 
     Version 0 is the empty list.
     """

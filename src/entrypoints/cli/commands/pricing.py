@@ -154,7 +154,9 @@ def lint(session: Session, file: str | None, limit: int | None) -> None:
     help="Start of the range of orders; UTC if it has no offset.",
 )  # fmt: skip
 @click.option("--to", "until", type=Moment(), help="End of the range, exclusive; by default, now.")
-@click.option("--queue", is_flag=True, help="Leave it to a worker; for more than 10,000 orders.")
+@click.option(
+    "--queue", is_flag=True, help="Leave it to a worker (required for more than 10,000 orders)."
+)
 def what_if(
     session: Session, file: str | None, since: datetime, until: datetime | None, *, queue: bool
 ) -> None:
@@ -240,7 +242,10 @@ def _basket_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Product and quantity; repeatable. With --partner, SKU=QTY also works.",
         ),
         partner_option("Partner of the skus in --item."),
-        click.option("--code", "codes", multiple=True, metavar="CODE", help="Code; repeatable."),
+        click.option(
+            "--code", "codes", multiple=True, metavar="CODE",
+            help="Code of a price rule; repeatable.",
+        ),
         click.option("--customer", metavar="ID", help="Your own id for the customer."),
         click.option("--customer-group", metavar="NAME", help="The customer's group."),
         click.option("--channel", metavar="NAME", help="The sales channel."),

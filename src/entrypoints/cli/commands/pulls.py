@@ -127,16 +127,19 @@ def test(session: Session, source: str, partner: str | None) -> None:
 )
 @click.option("--pattern", help="Which files, such as 'stock-*.csv' (default: the source's).")
 @click.option(
-    "--from", "snapshot_from", type=Moment(), help="Only files with a snapshot from then on."
+    "--from",
+    "snapshot_from",
+    type=Moment(),
+    help="Only files with a snapshot at this time or later.",
 )
-@click.option("--to", "snapshot_to", type=Moment(), help="Only files with an earlier snapshot.")
+@click.option("--to", "snapshot_to", type=Moment(), help="Only files with a snapshot before it.")
 @click.option("--plan", is_flag=True, help="Only show what would be taken, and keep nothing.")
 @key_option
 def backfill(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Load the past files of a folder, oldest snapshot first.
 
-    A worker does it. Look at the plan first: the files, their snapshots and why, and what is left
-    out.
+    A worker does it. Look at the plan first: it lists the files, the snapshot of each and where
+    that comes from, and what is left out.
     """
     from commerce_core.feeds.backfill import Backfill
 

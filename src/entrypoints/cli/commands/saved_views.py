@@ -9,7 +9,7 @@ from entrypoints.cli.kit.verbs import Session, limit_option, noun
 if TYPE_CHECKING:
     from commerce_core.partners.saved_view import PageName, SavedView
 
-views: Final = noun("views", "Keep filters of the dashboard's lists under names.")
+views: Final = noun("views", "Save filters of the dashboard's lists under names.")
 _PAGES: Final = (
     "inbox", "feeds", "jobs", "failures", "products", "orders", "analytics", "best_sellers",
     "hours", "refunds", "rule_costs", "statements", "alerts",

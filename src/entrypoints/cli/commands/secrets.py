@@ -12,7 +12,7 @@ LOST: Final = 65
 def secrets(session: Session) -> None:
     """Count stored secrets by the key that they are sealed under.
 
-    A former key may be removed from vault_keys once no secret is sealed under one. The exit code is
+    A former key may be removed from vault_keys once no secret is sealed under it. The exit code is
     65 if secrets can't be opened: their key is missing, so they have to be set again.
     """
     found, out = session.commerce.secrets.count(), session.out

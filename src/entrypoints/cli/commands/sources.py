@@ -131,7 +131,7 @@ def _settings(**defaults: object) -> Callable[[Callable[..., None]], Callable[..
             "--net-of-orders/--no-net-of-orders",
             default=defaults.get("net_of_orders"),
             show_default=True,
-            help="Whether its quantities already have open orders subtracted.",
+            help="Whether units on open orders are already subtracted from its quantities.",
         ),
         click.option(
             "--stop-selling-after",
@@ -255,8 +255,8 @@ def set_(
 def expect(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 as click passes them
     """Declare when files of a source are expected.
 
-    This replaces what was declared before. Without --cron or --every, it is taken from the
-    schedule on which the source is fetched, or learned from its history.
+    This replaces what was declared before. Without --cron or --every, the times are taken
+    from the schedule on which the source is fetched, or learned from its history.
     """
     from commerce_core.feeds.freshness_settings import Expected
 

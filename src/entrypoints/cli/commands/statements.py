@@ -163,7 +163,7 @@ def add_payout(
     help="Amount to add to what is owed; negative to subtract.",
 )  # fmt: skip
 @click.option("--currency", required=True, metavar="CODE", help="Its currency.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option("--reason", required=True, metavar="TEXT", help="Reason for the correction.")
 @click.option("--reverses", metavar="ENTRY", help="The entry that was wrong.")
 @key_option
 def correct(session: Session, partner: str, **given: Any) -> None:  # noqa: ANN401 - of several types

@@ -134,7 +134,7 @@ def show(session: Session, webhook: str) -> None:
 @click.argument("webhook")
 @click.option("--url", help="New address.")
 @_kinds(None)
-@click.option("--all-kinds", is_flag=True, help="Events of all kinds again.")
+@click.option("--all-kinds", is_flag=True, help="Send events of all kinds again.")
 @click.option("--status", type=click.Choice(("active", "paused")), help="Pause it, or enable it.")
 @click.option("--body", type=click.Choice(("full", "thin")), help="Whole events, or only ids.")
 @click.option(
@@ -175,7 +175,7 @@ def remove(session: Session, webhook: str) -> None:
 @click.argument("webhook")
 @_kinds("those of the webhook")
 def test(session: Session, webhook: str, kinds: "tuple[EventKind, ...]") -> None:
-    """Send samples, and show what was answered.
+    """Send samples, and show the receiver's answers.
 
     One of each kind that the webhook is about, unless --kind names others.
     """
