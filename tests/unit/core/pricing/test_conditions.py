@@ -59,6 +59,8 @@ def matching(condition: dict[str, Any], **basket: Any) -> str:  # noqa: ANN401 a
         ({"window": {"until": "2026-03-30", "tz": "UTC"}}, ""),
         ({"all": [{"brand": "Acme"}, {"window": {"from": "2026-03-31", "tz": "UTC"}}]}, "B"),
         ({"any": [{"brand": "Acme"}, {"window": {"until": "2026-03-30", "tz": "UTC"}}]}, "B"),
+        ({"not": {"window": {"until": "2026-03-30", "tz": "UTC"}}}, "BSH"),
+        ({"not": {"window": {"from": "2026-03-31", "tz": "UTC"}}}, ""),
     ],
 )
 def test_lines_that_match(condition: dict[str, Any], matched: str):

@@ -132,6 +132,12 @@ def test_a_rule_that_ended_counts_until_then():
     assert prices(at(60, history, ended, now)) == ("90.00", "100.00", 30)
 
 
+def test_a_rule_counts_for_what_the_product_was_then():
+    before, now = facts((0, "100.00"), brand="Acme"), facts((60, "70.00"), brand="Nord")
+    sale = spell({"percent": "20"}, condition={"brand": "Acme"})
+    assert prices(at(60, [*before, *now], sale)) == ("70.00", "80.00", 30)
+
+
 def test_a_sale_that_is_over_counts_while_it_ran():
     history = facts(
         (0, "100.00"), sale_price=Decimal("70.00"), sale_starts_at=day(40), sale_ends_at=day(50)

@@ -50,6 +50,14 @@ def test_a_bundle_takes_what_each_of_its_items_needs(dear: int, cheap: int, off:
     assert str(taken(price([(DEAR, dear), (CHEAP, cheap)], offer))) == off
 
 
+def test_an_item_of_a_bundle_may_ask_for_what_is_in_the_whole_order():
+    """B isn't one of the lines that the rule is for, but counts."""
+    large = {"all": [{"sku": "A"}, {"quantity": {"min": 3, "of": "order"}}], "quantity": 1}
+    offer = rule({"bundle": {"items": [large], "price": "9.00"}}, condition={"sku": "A"})
+    for others, off in ((1, "0.00"), (2, "1.00")):
+        assert str(taken(price([(DEAR, 1), (product("B", "5.00"), others)], offer))) == off
+
+
 @pytest.mark.parametrize(("shirts", "off"), [(1, "10.00"), (2, "13.00")])
 def test_a_unit_is_bought_for_one_set_of_a_group_only(shirts: int, off: str):
     items = [(product("SHIRT", "20.00"), shirts), (product("TIE", "10.00"), 1)]
