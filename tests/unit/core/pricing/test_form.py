@@ -70,6 +70,7 @@ MEMBERS: list[dict[str, Any]] = [
         "most": 5}}},
     {"benefit": {"ending": {"to": "5", "mode": "up"}}},
     {"benefit": {"ending": {"to": ".50", "mode": "nearest"}}},
+    {"benefit": {"ending": {"to": "0.50", "mode": "down"}}},
     {"benefit": {"floor": {"price": "5.00", "percent_of_list": "50"}}},
     {"benefit": {"floor": {"margin_percent": "1000", "cost_list": "Costs"}}},
 ]  # fmt: skip

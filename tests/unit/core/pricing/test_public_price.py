@@ -250,6 +250,9 @@ def test_prices_on_lists_count_as_they_were_then():
     assert prices(lasting(60, history, trade, listed=listed).price) == ("90.00", "80.00", 30)
     assert prices(lasting(9, history, trade, listed=listed).price) == ("100.00", None, None)
     assert prices(lasting(50, history, trade, listed=listed[:1]).price)[0] == "100.00"
+    sale, ended = spell({"percent": "10"}, 60, number=2), [on_list("80.00", 5, 20)]
+    found = lasting(60, history, trade, sale, listed=ended).price
+    assert prices(found) == ("90.00", "100.00", 30)
     yen = [on_list("80.00", 5, currency="JPY")]
     assert prices(lasting(20, history, trade, listed=yen).price) == ("100.00", None, None)
 

@@ -1,11 +1,13 @@
 """What rules refuse, each fault at the member that is wrong, and what they bring into one form."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.pricing import form_reference
+from commerce_core.pricing.benefits import Amount
 from commerce_core.pricing.form import read_rule, rule_form
 from commerce_core.pricing.form_benefits import BENEFIT_NAMES
 from commerce_core.pricing.form_conditions import CONDITION_NAMES
@@ -192,6 +194,18 @@ def test_what_cannot_be_computed_is_refused_with_the_reason(
     with pytest.raises(InvalidInput) as refusal:
         read_rule({"name": "R", "benefit": TEN, **members})
     assert list(refusal.value.faults) == faults
+
+
+@pytest.mark.parametrize("amount", ["-0.01", "1000000000000.00"])
+def test_a_rule_that_is_made_of_amounts_out_of_range_is_refused(amount: str):
+    """Its written form has no such amounts."""
+    with pytest.raises(InvalidInput) as refusal:
+        Rule(name="R", benefit=Amount(Decimal(amount)))
+    assert (refusal.value.detail, refusal.value.code) == (
+        "The price rule isn't valid.", "bad_price_rule",
+    )  # fmt: skip
+    assert [fault.pointer for fault in refusal.value.faults] == ["/benefit/amount"]
+    assert [fault.code for fault in refusal.value.faults] == ["out_of_range"]
 
 
 @pytest.mark.parametrize(
