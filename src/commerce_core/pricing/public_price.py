@@ -21,7 +21,7 @@ from attrs import define, evolve, field, frozen
 
 from commerce_core.catalog.product import Product, ProductStatus
 from commerce_core.pricing.basket import total_of
-from commerce_core.pricing.index import Reach, RuleIndex, key, keys_of_product, reach_of
+from commerce_core.pricing.index import RuleIndex, key, keys_of_product, reach_of
 from commerce_core.pricing.price import next_sale_change, partner_price
 from commerce_core.pricing.price_list import ListSpell
 from commerce_core.pricing.priced import Basket, BasketItem
@@ -131,7 +131,6 @@ class PublicPrices:
 
     at: datetime
     _spells: Sequence[RuleSpell]
-    _reaches: Sequence[Reach]
     _by_key: Mapping[str, Sequence[int]]
     _always: Sequence[int]
     _listed: Mapping[str, Sequence[ListSpell]]
@@ -155,16 +154,16 @@ class PublicPrices:
             for spell in spells
             if spell.rule.status == "active" and is_public(spell.rule.rule)
         ]
-        reaches = [reach_of(spell.rule.rule) for spell in public]
+        keys = [reach_of(spell.rule.rule).keys for spell in public]
         by_key: defaultdict[str, list[int]] = defaultdict(list)
-        for number, reach in enumerate(reaches):
-            for each in reach.keys or ():
+        for number, of_rule in enumerate(keys):
+            for each in of_rule or ():
                 by_key[each].append(number)
-        always = [number for number, reach in enumerate(reaches) if reach.keys is None]
+        always = [number for number, of_rule in enumerate(keys) if of_rule is None]
         by_sku: defaultdict[str, list[ListSpell]] = defaultdict(list)
         for each in listed:
             by_sku[each.sku].append(each)
-        return cls(at, public, reaches, by_key, always, by_sku)
+        return cls(at, public, by_key, always, by_sku)
 
     def selling_price(self, product: Product) -> Lasting:
         """What one unit costs now."""

@@ -144,6 +144,10 @@ MISSED: list[tuple[dict[str, Any], list[Failure]]] = [
         [Failure("/condition/any/1", "channel app", "web")],
     ),
     (
+        {"any": [{"all": [{"brand": "X"}, {"sku": "A"}]}, OLD]},
+        [Failure("/condition/any/1", "a time until 2026-03-30 (UTC)", "another time")],
+    ),
+    (
         {"any": [{"all": [{"sku": "A"}, {"brand": "B"}]},
                  {"all": [{"quantity": {"min": 1}}, {"sku": "C"}]}]},
         [Failure("/condition/any/1/all/1", "sku C", "BOOT")],

@@ -278,6 +278,7 @@ def test_a_price_lasts_until_something_changes_it():
     assert lasting(62, history, sale).until == day(68)
     assert lasting(60, history, spell({"percent": "25"}, 70)).until == day(70)
     assert lasting(60, history, spell({"percent": "25"}, 10, 70)).until == day(70)
+    assert lasting(70, history, spell({"percent": "25"}, 70)).until == day(40 + 396)
 
 
 def test_what_was_before_a_reduction_lasts_as_long_as_it_is_looked_back_at():

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.core.pricing.shop import price, product, rule, taken
@@ -138,6 +138,7 @@ def test_units_of_like_sets_are_neighbours_or_for_the_shop_the_cheapest_of_all(
     assert costs(lines, deal(buy, get, favours, most)) == cost_of(lines, full, half)
 
 
+@example([(4, 1, "both"), (3, 1, "both"), (1, 2, "get")], 1, 2, "customer", None)
 @given(
     st.lists(
         st.tuples(st.integers(1, 4), st.integers(1, 3), st.sampled_from(["buy", "get", "both"])),
