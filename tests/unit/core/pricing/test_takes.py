@@ -176,3 +176,27 @@ def test_one_price_for_all_that_matches_is_shared_and_raises_nothing(
     basket = [(product("A", "10.00"), 1), (product("B", "20.00"), 1), (product("C", "7.00"), 1)]
     both = rule({"fixed_price": fixed}, applies_to="order", condition={"sku": ["A", "B"]})
     assert totals(price(basket, both)) == {**left, "C": "7.00"}
+
+
+@pytest.mark.parametrize(
+    ("benefit", "on", "total"),
+    [
+        ({"percent": "60"}, "list", "8.00"),
+        ({"fixed_price": "7.00"}, "running", "19.00"),
+        ({"tiers": {"steps": [{"from": 1, "fixed_price": "7.00"}]}}, "running", "19.00"),
+        ({"tiers": {"steps": [{"from": 3, "percent": "60"}]}}, "list", "8.00"),
+    ],
+)
+def test_units_of_a_line_that_cost_differently_are_lowered_each(
+    benefit: dict[str, Any], on: str, total: str
+):
+    """Of three at 10.00, one costs 5.00 already."""
+    half = rule({"n_for_m": {"buy": 2, "get": 1, "percent": "50"}}, 1, priority=1)
+    priced = price([(product("A", "10.00"), 3)], half, rule(benefit, 2, on=on))
+    assert str(priced.total_amount) == total
+
+
+def test_graduated_tiers_of_an_order_go_on_from_line_to_line():
+    steps = {"mode": "graduated", "of": "order", "steps": [{"from": 3, "percent": "50"}]}
+    items = [(product("A", "10.00"), 2), (product("B", "10.00"), 2)]
+    assert totals(price(items, rule({"tiers": steps}))) == {"A": "20.00", "B": "10.00"}
