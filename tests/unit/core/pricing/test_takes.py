@@ -182,6 +182,7 @@ def test_one_price_for_all_that_matches_is_shared_and_raises_nothing(
     ("benefit", "on", "total"),
     [
         ({"percent": "60"}, "list", "8.00"),
+        ({"amount": "6.00"}, "running", "8.00"),
         ({"fixed_price": "7.00"}, "running", "19.00"),
         ({"tiers": {"steps": [{"from": 1, "fixed_price": "7.00"}]}}, "running", "19.00"),
         ({"tiers": {"steps": [{"from": 3, "percent": "60"}]}}, "list", "8.00"),
@@ -196,7 +197,7 @@ def test_units_of_a_line_that_cost_differently_are_lowered_each(
     assert str(priced.total_amount) == total
 
 
-def test_graduated_tiers_of_an_order_go_on_from_line_to_line():
-    steps = {"mode": "graduated", "of": "order", "steps": [{"from": 3, "percent": "50"}]}
+def test_graduated_tiers_of_a_partner_go_on_from_line_to_line():
+    steps = {"mode": "graduated", "of": "partner", "steps": [{"from": 3, "percent": "50"}]}
     items = [(product("A", "10.00"), 2), (product("B", "10.00"), 2)]
     assert totals(price(items, rule({"tiers": steps}))) == {"A": "20.00", "B": "10.00"}
