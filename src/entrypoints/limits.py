@@ -144,7 +144,7 @@ class Limits:
     # --- fetches ---
     limit_fetches_per_host: int = _count(
         FETCHES_PER_HOST,
-        "Fetches under way from one host, whoever's the sources are. Shared by all processes.",
+        "Fetches from one host at once, for all partners together. Shared by all processes.",
         "Further ones wait until one has ended; those from other hosts don't.",
     )
     # --- files that are examined ---
