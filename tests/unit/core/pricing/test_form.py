@@ -1,6 +1,7 @@
 """The written form of rules: read back as it was written, and each fault reported where it is."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ MEMBERS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("members", MEMBERS)
 def test_a_rule_is_written_as_it_was_read(members: dict[str, Any]):
-    form = {"name": "Rule", "benefit": TEN, **members}
+    form = deepcopy({"name": "Rule", "benefit": TEN, **members})
     for item in form["benefit"].get("bundle", {"items": ()})["items"]:
         item.setdefault("quantity", 1)
     rule = read_rule(form)
