@@ -18,18 +18,12 @@ from numpy.typing import NDArray
 from adapters.polars_feeds.chunks import MOST_ADDED, MOST_CELLS, MOST_LINES
 from adapters.polars_feeds.columns import Piece
 from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.whole_lines import lines_from
 from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.json_lines import JsonLines, read_object
 from commerce_core.parsing.objects import cell as cell_of
 from commerce_core.parsing.objects import records_under
-from commerce_core.parsing.raw_records import (
-    LONGEST_RECORD,
-    RawRecord,
-    count_line_ends,
-    line_starts,
-    line_too_long,
-    split_lines,
-)
+from commerce_core.parsing.raw_records import RawRecord, split_lines
 from commerce_core.parsing.reader import Header
 from commerce_core.profiles.limits import text_added
 
@@ -78,16 +72,9 @@ class LinePieces:
         profile, width = self._header.terms.profile, len(self._header.cells)
         added = MOST_ADDED // max(1, text_added(profile))
         most_lines = max(1, min(MOST_LINES, added, MOST_CELLS // width))
-        line, first = 1, self._header.raw.line
-        for text in _whole_lines(blocks, min(self._chunk, text_of_batch(profile)), most_lines):
-            lines, at = text, line
-            line += count_line_ends(text)
-            if at < first:
-                starts = line_starts(text, first - at)
-                lines = text[starts[-1] if len(starts) == first - at else len(text) :]
-                at = first
-            if lines:
-                yield Piece(at, self._cells(lines, at), partial(self._raws, lines, at))
+        most = min(self._chunk, text_of_batch(profile))
+        for lines, at in lines_from(blocks, self._header.raw.line, most, most_lines):
+            yield Piece(at, self._cells(lines, at), partial(self._raws, lines, at))
 
     def _raws(self, text: str, line: int) -> Iterator[RawRecord]:
         """The records, one by one."""
@@ -127,39 +114,6 @@ class LinePieces:
             return None  # A key occurs twice.
         lines = pl.int_range(line, line + len(rows), dtype=pl.Int64, eager=True).alias("line")
         return pl.DataFrame([lines, texts, *columns])
-
-
-def _whole_lines(blocks: Iterable[str], most: int, most_lines: int) -> Iterator[str]:
-    """Whole lines, about that many characters; FileRefused if one is too long."""
-    kept, size, since, line = list[str](), 0, 0, 1
-    for block in blocks:
-        kept.append(block)
-        size += len(block)
-        # A CR at the end of a block may be half of the end of a line.
-        end = block.rfind("\n") + 1 or block.rfind("\r", 0, -1) + 1
-        since = len(block) - end if end else since + len(block)
-        if since > LONGEST_RECORD:
-            raise line_too_long(line + count_line_ends("".join(kept)))
-        if size >= most and since < size:
-            text = "".join(kept)
-            whole = text[: size - since]
-            line += count_line_ends(whole)
-            yield from _few(whole, most, most_lines)
-            kept, size = [text[size - since :]], since
-    yield from _few("".join(kept), most, most_lines)
-
-
-def _few(text: str, most: int, most_lines: int) -> Iterator[str]:
-    """The text, at most that many lines at a time, and about that many characters."""
-    at = 0
-    while at < len(text):
-        end = text.find("\n", at + most - 1) + 1 or len(text)
-        part, at = text[at:end], end
-        while part.count("\n") > most_lines:
-            *lines, part = part.split("\n", most_lines)
-            yield "\n".join((*lines, ""))
-        if part:
-            yield part
 
 
 def _has_minus_zero(text: str) -> bool:

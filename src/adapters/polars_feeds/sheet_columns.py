@@ -11,15 +11,9 @@ from polars.exceptions import PolarsError
 from adapters.polars_feeds.chunks import MOST_ADDED, MOST_CELLS, MOST_LINES
 from adapters.polars_feeds.columns import Piece
 from adapters.polars_feeds.parsing import MORE, cell, lead
+from adapters.polars_feeds.whole_lines import lines_from
 from commerce_core.parsing.batching import text_of_batch
-from commerce_core.parsing.raw_records import (
-    CELL_END,
-    LONGEST_RECORD,
-    RawRecord,
-    count_line_ends,
-    line_starts,
-    line_too_long,
-)
+from commerce_core.parsing.raw_records import CELL_END, RawRecord
 from commerce_core.parsing.reader import Header
 from commerce_core.parsing.sheet_rows import LINE_WITHIN, MARK
 from commerce_core.parsing.sheets import rows_in
@@ -34,47 +28,13 @@ def sheet_pieces(blocks: Iterable[str], header: Header, chunk: int) -> Iterator[
     profile, width = header.terms.profile, len(header.mapping.header)
     added = MOST_ADDED // max(1, text_added(profile))
     most_rows = max(1, min(MOST_LINES, added, MOST_CELLS // width))
-    line, behind = 1, header.raw.line + 1
-    for text in _chunks(blocks, min(chunk, text_of_batch(profile)), most_rows):
-        rows, first = text, line
-        line += count_line_ends(text)
-        if first < behind:
-            starts = line_starts(text, behind - first)
-            rows, first = text[starts[-1] if len(starts) == behind - first else len(text) :], behind
-        if rows:
-            yield Piece(first, _cells(rows, first, width), partial(_raws, rows, first, width))
+    most = min(chunk, text_of_batch(profile))
+    for rows, at in lines_from(blocks, header.raw.line + 1, most, most_rows):
+        yield Piece(at, _cells(rows, at, width), partial(_raws, rows, at, width))
 
 
 def _raws(text: str, line: int, width: int) -> Iterator[RawRecord]:
     return rows_in(iter((text,)), line, width)
-
-
-def _chunks(blocks: Iterable[str], most: int, most_rows: int) -> Iterator[str]:
-    """Whole rows, as many as have about that many characters; FileRefused if one is too long."""
-    kept, size, since, line = list[str](), 0, 0, 1
-    for block in blocks:
-        kept.append(block)
-        size += len(block)
-        end = block.rfind("\n") + 1
-        since = len(block) - end if end else since + len(block)
-        if since > LONGEST_RECORD:
-            raise line_too_long(line + count_line_ends("".join(kept)))
-        if size >= most and since < size:
-            text = "".join(kept)
-            whole = text[: size - since]
-            line += count_line_ends(whole)
-            yield from _few(whole, most_rows)
-            kept, size = [text[size - since :]], since
-    yield from _few("".join(kept), most_rows)
-
-
-def _few(text: str, most_rows: int) -> Iterator[str]:
-    """The text, at most `most_rows` rows at a time."""
-    while text.count("\n") > most_rows:
-        *rows, text = text.split("\n", most_rows)
-        yield "\n".join((*rows, ""))
-    if text:
-        yield text
 
 
 def _cells(text: str, line: int, width: int) -> pl.DataFrame | None:
