@@ -40,6 +40,8 @@ def test_terms_are_set_added_to_and_shown(cli: Cli):
     overlapping = cli("terms", "add", "Acme", "--commission", "1")
     assert overlapping.code == 65
     assert "same products and times as term 1" in overlapping.err
+    cli.fine("partners", "add", "New")
+    assert "No terms" in cli.fine("terms", "show", "New").err
 
 
 def test_everything_wrong_with_a_payout_is_reported_at_once(cli: Cli):
@@ -53,8 +55,6 @@ def test_everything_wrong_with_a_payout_is_reported_at_once(cli: Cli):
     assert "amount: Use an amount other than 0" in refused.err
     assert "reason: Use 1 to" in refused.err
     assert cli.fine("statements", "open", "--json").lines[0]["closing"] == "17.70"
-    cli.fine("partners", "add", "New")
-    assert "No terms" in cli.fine("terms", "show", "New").err
 
 
 def test_what_is_owed_is_shown_and_paid(cli: Cli):
