@@ -16,8 +16,8 @@ class KnownWarnings:
     """The records of a batch that were matched and have warnings, in the order of the file.
 
     `rows` says where they stand among all, `counts` how many have each code; `read` gives the
-    problems of the records in some rows. Of each of the codes `full` the batches before had so many
-    records that no more are listed.
+    problems of the records in some rows. For the codes in `full`, the batches before have listed as
+    many records as are shown.
     """
 
     rows: pl.Series

@@ -50,8 +50,10 @@ def failures(session: Session, partner: str | None) -> None:
 @partner_option("Only feeds of this partner.")
 @click.option("--source", "source_id", metavar="ID", help="Only feeds of this source.")
 @click.option("--code", metavar="CODE", help="Only feeds that failed with this error code.")
-@click.option("--from", "received_from", type=Moment(), help="Only feeds received since.")
-@click.option("--to", "received_to", type=Moment(), help="Only feeds received before it.")
+@click.option(
+    "--from", "received_from", type=Moment(), help="Only feeds received at this time or later."
+)
+@click.option("--to", "received_to", type=Moment(), help="Only feeds received before this time.")
 @click.option("--count", type=int, metavar="N", help="The number of feeds that the plan showed.")
 @click.option("--without-removals", is_flag=True, help="Approve without the removals.")
 @click.option("--note", metavar="TEXT", help="Note to keep with the decision.")

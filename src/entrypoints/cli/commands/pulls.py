@@ -132,7 +132,9 @@ def test(session: Session, source: str, partner: str | None) -> None:
     type=Moment(),
     help="Only files with a snapshot at this time or later.",
 )
-@click.option("--to", "snapshot_to", type=Moment(), help="Only files with a snapshot before it.")
+@click.option(
+    "--to", "snapshot_to", type=Moment(), help="Only files with a snapshot before this time."
+)
 @click.option("--plan", is_flag=True, help="Only show what would be taken, and keep nothing.")
 @key_option
 def backfill(session: Session, source: str, partner: str | None, **given: Any) -> None:  # noqa: ANN401 - options of several types
