@@ -20,7 +20,7 @@ from attrs import define, field
 
 from commerce_core.base.money import Currency, currency, half_up, round_half_up
 from commerce_core.catalog.product import Product
-from commerce_core.pricing.benefits import Bundle, Floor, NForM, Sets
+from commerce_core.pricing.benefits import Floor
 from commerce_core.pricing.conditions import (
     Failure,
     failures,
@@ -300,7 +300,7 @@ class _Pricing:
     def _commit(self, rule: PriceRule, settled: Settled) -> None:
         group = rule.rule.group.name if rule.rule.group else None
         # A set uses all of its units, those on lines that are paid in full too.
-        uses_all = group is not None and isinstance(rule.rule.benefit, NForM | Sets | Bundle)
+        uses_all = group is not None and rule.rule.benefit.traits.uses_sets
         for share in settled.shares:
             if share.amount or uses_all:
                 share.line.take(share.parts, share.amount, group)

@@ -14,7 +14,7 @@ Amounts are in major units of the basket's currency; percents are from 0 to 100.
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -26,9 +26,25 @@ def _share(percent: Decimal) -> tuple[int, int]:
 
 
 @frozen
+class Traits:
+    """What holds for every benefit of a class.
+
+    `lowers`: it can only lower prices. `of_orders`: an order rule may have it. `of_list`: it may be
+    a share of the list price. `uses_sets`: in a group it uses all units of a set, even those whose
+    price it leaves as it is.
+    """
+
+    lowers: bool = True
+    of_orders: bool = True
+    of_list: bool = True
+    uses_sets: bool = False
+
+
+@frozen
 class Percent:
     """Takes a percentage off. Its `share` is the same as a fraction: 1 and 10 for 10 percent."""
 
+    traits: ClassVar = Traits()
     percent: Decimal
     share: tuple[int, int] = field(init=False, eq=False, repr=False)
 
@@ -41,6 +57,7 @@ class Percent:
 class Amount:
     """Takes an amount off each unit; as an order rule, off the order."""
 
+    traits: ClassVar = Traits()
     amount: Decimal
 
 
@@ -48,6 +65,7 @@ class Amount:
 class FixedPrice:
     """Lowers the price of each unit to this one; as an order rule, that of all that matches."""
 
+    traits: ClassVar = Traits(of_list=False)
     price: Decimal
 
 
@@ -55,6 +73,7 @@ class FixedPrice:
 class MarkupPercent:
     """Adds a percentage, with its `share` as that of `Percent`."""
 
+    traits: ClassVar = Traits(lowers=False, of_orders=False)
     percent: Decimal
     share: tuple[int, int] = field(init=False, eq=False, repr=False)
 
@@ -67,6 +86,7 @@ class MarkupPercent:
 class MarkupAmount:
     """Adds an amount to each unit."""
 
+    traits: ClassVar = Traits(lowers=False, of_orders=False)
     amount: Decimal
 
 
@@ -86,6 +106,7 @@ class Tiers:
     which it lies itself, the cheapest units first.
     """
 
+    traits: ClassVar = Traits(of_orders=False)
     steps: tuple[Tier, ...]
     mode: Literal["each", "graduated"] = "each"
     of: Over = "line"
@@ -101,6 +122,7 @@ class NForM:
     dearest of them, or for the shop the cheapest. A unit is one or the other.
     """
 
+    traits: ClassVar = Traits(uses_sets=True)
     buy: int
     get: int
     benefit: Percent | Amount | FixedPrice
@@ -114,6 +136,7 @@ class NForM:
 class Sets:
     """Takes a percentage off units that make sets of at least a total, filled cheapest first."""
 
+    traits: ClassVar = Traits(uses_sets=True)
     min_total: Decimal
     percent: Decimal
     most: int | None = None
@@ -131,6 +154,7 @@ class BundleItem:
 class Bundle:
     """Lowers the price of a set of units to one price; the dearest units that fit come first."""
 
+    traits: ClassVar = Traits(uses_sets=True)
     items: tuple[BundleItem, ...]
     price: Decimal
     most: int | None = None
@@ -140,6 +164,7 @@ class Bundle:
 class Ending:
     """Moves the price of a unit to an ending (`.99`), or to a multiple (`5`); never to 0."""
 
+    traits: ClassVar = Traits(lowers=False, of_orders=False, of_list=False)
     to: Decimal
     multiple: bool
     mode: Literal["down", "up", "nearest"] = "nearest"
@@ -152,6 +177,7 @@ class Listed:
     `list_id` is the list's id; in a rule that isn't saved yet it may be its name.
     """
 
+    traits: ClassVar = Traits(of_orders=False, of_list=False)
     list_id: str
 
 
@@ -163,6 +189,7 @@ class Floor:
     percentage of it as margin. `cost_list` is the price list that has the costs.
     """
 
+    traits: ClassVar = Traits(lowers=False, of_orders=False, of_list=False)
     price: Decimal | None = None
     percent_of_list: Decimal | None = None
     margin_percent: Decimal | None = None
@@ -205,14 +232,27 @@ def amounts_of(benefit: Benefit) -> Iterator[tuple[str, Decimal]]:
             return
 
 
-def lists_of(benefit: Benefit) -> Iterator[tuple[str, str]]:
-    """Every price list that a benefit names, with its JSON pointer within it."""
+@frozen
+class NamedList:
+    """A price list that a benefit names, with its JSON pointer within it."""
+
+    at: str
+    list_id: str
+    has_costs: bool = False
+
+
+def lists_of(benefit: Benefit) -> Iterator[NamedList]:
+    """Every price list that a benefit names."""
     match benefit:
         case Listed(list_id):
-            yield "/price_list", list_id
-        case Floor(cost_list=cost_list) if cost_list is not None:
-            yield "/floor/cost_list", cost_list
-        case _:
+            yield NamedList("/price_list", list_id)
+        case Floor(cost_list=cost_list):
+            if cost_list is not None:
+                yield NamedList("/floor/cost_list", cost_list, has_costs=True)
+        case (
+            Percent() | Amount() | FixedPrice() | MarkupPercent() | MarkupAmount() | Tiers()
+            | NForM() | Sets() | Bundle() | Ending()
+        ):  # fmt: skip
             return
 
 
@@ -227,5 +267,8 @@ def conditions_of(benefit: Benefit) -> Iterator[tuple[str, Condition]]:
         case Bundle(items):
             for number, item in enumerate(items):
                 yield f"/bundle/items/{number}", item.condition
-        case _:
+        case (
+            Percent() | Amount() | FixedPrice() | MarkupPercent() | MarkupAmount() | Tiers()
+            | Sets() | Ending() | Listed() | Floor()
+        ):  # fmt: skip
             return

@@ -120,7 +120,7 @@ def parts(condition: Condition) -> Iterable[Condition]:
                 yield from parts(each)
         case Not(inner):
             yield from parts(inner)
-        case _:
+        case Is() | HasAttribute() | PriceWithin() | Quantity() | Total() | Window():
             return
 
 

@@ -12,8 +12,32 @@ from typing import Final
 from attrs import frozen
 
 from commerce_core.catalog.product import Product
-from commerce_core.pricing.benefits import Benefit, Bundle, NForM
-from commerce_core.pricing.conditions import All, AnyOf, Condition, HasAttribute, Is
+from commerce_core.pricing.benefits import (
+    Amount,
+    Benefit,
+    Bundle,
+    Ending,
+    FixedPrice,
+    Floor,
+    Listed,
+    MarkupAmount,
+    MarkupPercent,
+    NForM,
+    Percent,
+    Sets,
+    Tiers,
+)
+from commerce_core.pricing.conditions import (
+    All,
+    AnyOf,
+    Condition,
+    HasAttribute,
+    Is,
+    Not,
+    PriceWithin,
+    Quantity,
+    Total,
+)
 from commerce_core.pricing.lines import (
     BASKET_TEXTS,
     PRODUCT_TEXTS,
@@ -105,7 +129,7 @@ def _keys(condition: Condition) -> Keys | None:
             return _narrowest(keys for each in conditions if (keys := _keys(each)) is not None)
         case AnyOf(conditions):
             return _either(conditions)
-        case _:
+        case Not() | PriceWithin() | Quantity() | Total() | Window():
             return None
 
 
@@ -118,7 +142,10 @@ def _keys_of_benefit(benefit: Benefit) -> Keys | None:
             return _either([benefit.qualifiers, *targets])
         case Bundle(items):
             return _either([item.condition for item in items])
-        case _:
+        case (
+            Percent() | Amount() | FixedPrice() | MarkupPercent() | MarkupAmount() | Tiers()
+            | Sets() | Ending() | Listed() | Floor()
+        ):  # fmt: skip
             return None
 
 

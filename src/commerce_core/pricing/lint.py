@@ -29,7 +29,7 @@ from commerce_core.pricing.benefits import (
 )
 from commerce_core.pricing.contradictions import excludes
 from commerce_core.pricing.index import reach_of, required
-from commerce_core.pricing.rules import PriceRule, in_order, is_reduction
+from commerce_core.pricing.rules import PriceRule, in_order
 
 Code = Literal[
     "over", "does_nothing", "never_matches", "always_beaten", "adds_up", "reaches_floor",
@@ -115,7 +115,7 @@ def _pair(first: PriceRule, second: PriceRule) -> Iterator[Finding]:
             if _always_beats(winner, loser, earlier=winner is first):
                 detail = f"The rule {winner.rule.name!r} of its group always takes its place."
                 yield _finding("always_beaten", loser, detail, winner)
-    elif is_reduction(first.rule.benefit) and is_reduction(second.rule.benefit):
+    elif first.rule.benefit.traits.lowers and second.rule.benefit.traits.lowers:
         detail = f"It and {first.rule.name!r} both apply to lines that match both."
         yield _finding("adds_up", second, detail, first)
 

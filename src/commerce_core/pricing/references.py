@@ -1,4 +1,4 @@
-"""What rules refer to: partners and sources, by name or id."""
+"""What rules refer to: partners, sources and price lists, by name or id."""
 
 from collections.abc import Callable, Iterator
 from typing import Literal
@@ -6,16 +6,35 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from commerce_core.pricing.benefits import (
+    Amount,
     Benefit,
     Bundle,
+    Ending,
+    FixedPrice,
     Floor,
     Listed,
+    MarkupAmount,
+    MarkupPercent,
     NForM,
+    Percent,
+    Sets,
+    Tiers,
     conditions_of,
     lists_of,
 )
-from commerce_core.pricing.conditions import All, AnyOf, Condition, Is, Not
+from commerce_core.pricing.conditions import (
+    All,
+    AnyOf,
+    Condition,
+    HasAttribute,
+    Is,
+    Not,
+    PriceWithin,
+    Quantity,
+    Total,
+)
 from commerce_core.pricing.rules import Rule
+from commerce_core.pricing.windows import Window
 
 Noun = Literal["partner", "source", "price list"]
 
@@ -33,8 +52,8 @@ def references(rule: Rule) -> Iterator[Reference]:
     """Everything that a rule refers to."""
     if rule.condition is not None:
         yield from _of(rule.condition, "/condition")
-    for at, list_id in lists_of(rule.benefit):
-        yield Reference(f"/benefit{at}", "price list", list_id)
+    for each in lists_of(rule.benefit):
+        yield Reference(f"/benefit{each.at}", "price list", each.list_id)
     for at, condition in conditions_of(rule.benefit):
         yield from _of(condition, f"/benefit{at}")
 
@@ -51,7 +70,7 @@ def _of(condition: Condition, at: str) -> Iterator[Reference]:
             for number, text in enumerate(values):
                 place = f"{at}/{noun}/{number}" if len(values) > 1 else f"{at}/{noun}"
                 yield Reference(place, noun, text)
-        case _:
+        case Is() | HasAttribute() | PriceWithin() | Quantity() | Total() | Window():
             return
 
 
@@ -66,20 +85,22 @@ def with_references(rule: Rule, named: Callable[[Noun, str], str]) -> Rule:
                 return Not(of(inner))
             case Is("partner" | "source" as noun, values):
                 return Is(noun, tuple(named(noun, text) for text in values))
-            case _:
+            case Is() | HasAttribute() | PriceWithin() | Quantity() | Total() | Window():
                 return condition
 
     own = of(rule.condition) if rule.condition is not None else None
-    benefit = rule.benefit
-    if isinstance(benefit, Listed):
-        benefit = Listed(named("price list", benefit.list_id))
-    elif isinstance(benefit, Floor) and benefit.cost_list is not None:
-        benefit = evolve(benefit, cost_list=named("price list", benefit.cost_list))
-    return evolve(rule, condition=own, benefit=_of_benefit(benefit, of))
+    return evolve(rule, condition=own, benefit=_of_benefit(rule.benefit, of, named))
 
 
-def _of_benefit(benefit: Benefit, of: Callable[[Condition], Condition]) -> Benefit:
+def _of_benefit(
+    benefit: Benefit, of: Callable[[Condition], Condition], named: Callable[[Noun, str], str]
+) -> Benefit:
     match benefit:
+        case Listed(list_id):
+            return Listed(named("price list", list_id))
+        case Floor(cost_list=cost_list):
+            known = None if cost_list is None else named("price list", cost_list)
+            return evolve(benefit, cost_list=known)
         case NForM(qualifiers=qualifiers, targets=targets):
             return evolve(
                 benefit,
@@ -89,5 +110,8 @@ def _of_benefit(benefit: Benefit, of: Callable[[Condition], Condition]) -> Benef
         case Bundle(items):
             replaced = (evolve(item, condition=of(item.condition)) for item in items)
             return evolve(benefit, items=tuple(replaced))
-        case _:
+        case (
+            Percent() | Amount() | FixedPrice() | MarkupPercent() | MarkupAmount() | Tiers()
+            | Sets() | Ending()
+        ):  # fmt: skip
             return benefit

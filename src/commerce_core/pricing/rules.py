@@ -17,12 +17,7 @@ from commerce_core.base.money import LARGEST_AMOUNT, decimals_of, find_currency
 from commerce_core.base.text import UNSTORABLE, tidy_name
 from commerce_core.pricing.benefits import (
     Benefit,
-    Ending,
-    FixedPrice,
     Floor,
-    Listed,
-    MarkupAmount,
-    MarkupPercent,
     Tiers,
     amounts_of,
     conditions_of,
@@ -31,6 +26,7 @@ from commerce_core.pricing.conditions import (
     All,
     AnyOf,
     Condition,
+    HasAttribute,
     Is,
     Not,
     Over,
@@ -48,7 +44,6 @@ LARGEST_PRIORITY: Final = 1_000_000
 LONGEST_RULE_NAME: Final = 200
 MOST_PARTS: Final = 500
 """The most conditions in one rule."""
-_LINE_ONLY: Final = (MarkupPercent, MarkupAmount, Tiers, Ending, Listed, Floor)
 
 
 @frozen
@@ -173,10 +168,10 @@ def _faults_of_rule(rule: Rule) -> Iterator[Fault]:
     if abs(rule.priority) > LARGEST_PRIORITY:
         detail = f"Use a priority from -{LARGEST_PRIORITY:,} to {LARGEST_PRIORITY:,}."
         yield Fault("/priority", "out_of_range", detail)
-    if rule.applies_to == "order" and isinstance(rule.benefit, _LINE_ONLY):
+    if rule.applies_to == "order" and not rule.benefit.traits.of_orders:
         detail = "This benefit changes the prices of units; use it with applies_to line."
         yield Fault("/applies_to", "contradiction", detail)
-    if rule.on == "list" and isinstance(rule.benefit, FixedPrice | Ending | Listed | Floor):
+    if rule.on == "list" and not rule.benefit.traits.of_list:
         detail = "This benefit isn't a share of a price; leave on out."
         yield Fault("/on", "contradiction", detail)
     if rule.currency is not None and find_currency(rule.currency) is None:
@@ -254,7 +249,7 @@ def _faults_of_condition(at: str, condition: Condition) -> Iterator[Fault]:
                 if find_currency(code) is None:
                     detail = f"{code[:20]!r} is not an ISO 4217 code, such as EUR."
                     yield Fault(f"{at}/currency", "unknown_currency", detail)
-        case _:
+        case Is() | HasAttribute():
             return
 
 
@@ -329,8 +324,3 @@ def group_conflict(rule: Rule, others: Iterable[Rule]) -> Fault | None:
             detail = f"The rule {other.name!r} of this group applies to {other.applies_to}."
             return Fault("/applies_to", "group_stage_differs", detail)
     return None
-
-
-def is_reduction(benefit: Benefit) -> bool:
-    """Whether a benefit can only lower prices."""
-    return not isinstance(benefit, MarkupPercent | MarkupAmount | Ending | Floor)

@@ -39,7 +39,7 @@ def listed_prices(
 ) -> ListPrices:
     """The entries of the price lists that rules name, for the products of a basket."""
     benefits = (rule.rule.benefit for rule in rules)
-    named = {list_id for benefit in benefits for _, list_id in lists_of(benefit)}
+    named = {each.list_id for benefit in benefits for each in lists_of(benefit)}
     if not named:
         return NO_LISTS
     skus = {item.product.sku for item in basket.items}

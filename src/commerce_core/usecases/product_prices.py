@@ -117,7 +117,7 @@ def _listed(
 ) -> Sequence[ListSpell]:
     """What the products have cost since then on the lists that rules name."""
     benefits = (spell.rule.rule.benefit for spell in spells)
-    named = sorted({list_id for benefit in benefits for _, list_id in lists_of(benefit)})
+    named = sorted({each.list_id for benefit in benefits for each in lists_of(benefit)})
     skus = sorted({product.sku for product in products})
     return unit.price_lists.spells(named, skus, since) if named else ()
 

@@ -11,7 +11,7 @@ from commerce_core.catalog.product import Product
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order, OrderQuery
 from commerce_core.pricing.basket import price_basket
-from commerce_core.pricing.benefits import Floor, lists_of
+from commerce_core.pricing.benefits import lists_of
 from commerce_core.pricing.index import RuleIndex
 from commerce_core.pricing.price import SALE_LABEL
 from commerce_core.pricing.price_list import NO_LISTS, ListPrices, price_for
@@ -69,7 +69,7 @@ class Repricing:
         """The prices of today's lists, by the currency of orders."""
         currencies = sorted({order.currency for order in orders})
         benefits = (rule.rule.benefit for rule in self._rules)
-        named = sorted({list_id for each in benefits for _, list_id in lists_of(each)})
+        named = sorted({each.list_id for benefit in benefits for each in lists_of(benefit)})
         if not named:
             return dict.fromkeys(currencies, NO_LISTS)
         skus = sorted({product.sku for product in products.values()})
@@ -116,10 +116,9 @@ def _line(old: OrderItem, new: PricedItem, product: Product, cost: Decimal | Non
 
 
 def _cost_lists(rules: Iterable[PriceRule]) -> Sequence[str]:
-    """The price lists that floors take costs from."""
-    floors = (rule.rule.benefit for rule in rules)
-    named = {each.cost_list for each in floors if isinstance(each, Floor) and each.cost_list}
-    return sorted(named)
+    """The price lists that rules take costs from."""
+    named = (each for rule in rules for each in lists_of(rule.rule.benefit))
+    return sorted({each.list_id for each in named if each.has_costs})
 
 
 def check_size(context: Context, since: datetime, until: datetime, most: int) -> None:

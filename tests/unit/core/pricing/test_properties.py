@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from commerce_core.base.money import currency
 from commerce_core.catalog.product import Product
 from commerce_core.pricing.form import read_rule, rule_form
+from commerce_core.pricing.form_benefits import BENEFIT_NAMES
+from commerce_core.pricing.form_conditions import CONDITION_NAMES
 from commerce_core.pricing.index import RuleIndex, reach_of
 from commerce_core.pricing.priced import PricedBasket
 from commerce_core.pricing.rules import PriceRule
@@ -27,15 +29,19 @@ SKUS = "ABCDE"
 percents = st.sampled_from(["0", "0.5", "10", "33.333333", "50", "99.99", "100"])
 amounts = st.sampled_from(["0", "1", "3", "10", "50"])
 quantities = st.integers(1, 4)
+SINGLE_CONDITIONS: list[dict[str, Any]] = [
+    {"sku": ["A", "B"]}, {"sku": ["B", "C"]}, {"category": "Shoes"}, {"brand": "Acme"},
+    {"partner": "p1"}, {"source": "main"}, {"group_id": "g"},
+    {"attribute": {"name": "size", "in": ["M", "L"]}},
+    {"quantity": {"min": 2}}, {"quantity": {"max": 5, "of": "match"}},
+    {"quantity": {"min": 3, "of": "group"}}, {"total": {"min": "20"}},
+    {"total": {"max": "60", "of": "order"}}, {"list_price": {"min": "5"}},
+    {"running_price": {"max": "9"}}, {"code": "SPRING"}, {"channel": "web"},
+    {"customer": "c-1"}, {"customer_group": "trade"}, {"currency": "EUR"},
+    {"window": {"tz": "Europe/Rome", "days": ["tue"]}},
+]  # fmt: skip
 conditions = st.recursive(
-    st.sampled_from([
-        {"sku": ["A", "B"]}, {"sku": ["B", "C"]}, {"category": "Shoes"}, {"brand": "Acme"},
-        {"partner": "p1"}, {"group_id": "g"}, {"attribute": {"name": "size", "in": ["M", "L"]}},
-        {"quantity": {"min": 2}}, {"quantity": {"max": 5, "of": "match"}},
-        {"quantity": {"min": 3, "of": "group"}}, {"total": {"min": "20"}},
-        {"total": {"max": "60", "of": "order"}}, {"list_price": {"min": "5"}},
-        {"running_price": {"max": "9"}}, {"code": "SPRING"}, {"channel": "web"},
-    ]),
+    st.sampled_from(SINGLE_CONDITIONS),
     lambda inner: st.one_of(
         st.lists(inner, min_size=1, max_size=3).map(lambda each: {"all": each}),
         st.lists(inner, min_size=1, max_size=3).map(lambda each: {"any": each}),
@@ -43,11 +49,12 @@ conditions = st.recursive(
     ),
     max_leaves=4,
 )  # fmt: skip
-simple = st.one_of(
-    percents.map(lambda v: {"percent": v}),
-    amounts.map(lambda v: {"amount": v}),
-    amounts.map(lambda v: {"fixed_price": v}),
-)
+SIMPLE: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "percent": percents.map(lambda v: {"percent": v}),
+    "amount": amounts.map(lambda v: {"amount": v}),
+    "fixed_price": amounts.map(lambda v: {"fixed_price": v}),
+}
+simple = st.one_of(*SIMPLE.values())
 optional_conditions = st.none() | conditions
 
 
@@ -90,13 +97,19 @@ endings = st.builds(
     lambda to, mode: {"ending": {"to": to, "mode": mode}},
     st.sampled_from([".99", "5", ".5"]), st.sampled_from(["down", "up", "nearest"]),
 )  # fmt: skip
-markups = st.one_of(
-    percents.map(lambda v: {"markup_percent": v}), amounts.map(lambda v: {"markup_amount": v})
-)
 floors = st.one_of(
     amounts.map(lambda v: {"floor": {"price": v}}),
     percents.map(lambda v: {"floor": {"percent_of_list": v}}),
 )
+OF_ORDERS_TOO = {**SIMPLE, "n_for_m": deals(), "sets": sets, "bundle": bundles()}
+RAISING = {
+    "ending": endings,
+    "markup_percent": percents.map(lambda v: {"markup_percent": v}),
+    "markup_amount": amounts.map(lambda v: {"markup_amount": v}),
+}
+OF_LINES = {"tiers": tiers(), **RAISING}
+IN_TESTS_OF_THEIR_OWN = {"price_list"}
+"""Benefits that depend on more than the basket (`test_price_list.py`)."""
 GROUPS = [
     {"name": "a", "mode": "all"},
     {"name": "f", "mode": "first"},
@@ -106,8 +119,7 @@ GROUPS = [
 
 @st.composite
 def rules(draw: st.DrawFn, number: int, *, raises: bool = True) -> PriceRule:
-    only_lines = st.one_of(tiers(), *([endings, markups] if raises else []))
-    both = st.one_of(simple, deals(), sets, bundles())
+    only_lines = {k: v for k, v in OF_LINES.items() if raises or k not in RAISING}
     if draw(st.integers(0, 5)) == 0:
         return rule(draw(floors), number, **_condition(draw))
     order = draw(st.integers(0, 2)) == 0
@@ -119,7 +131,7 @@ def rules(draw: st.DrawFn, number: int, *, raises: bool = True) -> PriceRule:
         members["group"] = {**group, "name": f"{group['name']}-{order}"}
     if draw(st.booleans()):
         members["limits"] = {"max_amount": draw(amounts)}
-    benefit = draw(both if order else st.one_of(both, only_lines))
+    benefit = draw(st.one_of(*OF_ORDERS_TOO.values(), *(() if order else only_lines.values())))
     if "fixed_price" not in benefit and "ending" not in benefit:
         members["on"] = draw(st.sampled_from(["running", "list"]))
     return rule(
@@ -161,6 +173,13 @@ def baskets(draw: st.DrawFn) -> Items:
 contexts = st.fixed_dictionaries(
     {}, optional={"codes": st.just(("spring",)), "channel": st.just("web")}
 )
+
+
+def test_rules_of_every_kind_are_drawn():
+    drawn = {*OF_ORDERS_TOO, *OF_LINES, "floor"}
+    assert drawn | IN_TESTS_OF_THEIR_OWN == set(BENEFIT_NAMES)
+    singles = {name for each in SINGLE_CONDITIONS for name in each}
+    assert singles | {"all", "any", "not"} == set(CONDITION_NAMES)
 
 
 @given(baskets(), rule_sets(), contexts)

@@ -1,16 +1,18 @@
 """What rules refuse, each fault at the member that is wrong, and what they bring into one form."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from commerce_core.base.errors import Fault, InvalidInput
 from commerce_core.pricing import form_reference
-from commerce_core.pricing.benefits import Amount
+from commerce_core.pricing.benefits import Amount, Benefit
+from commerce_core.pricing.conditions import Condition
 from commerce_core.pricing.form import read_rule, rule_form
-from commerce_core.pricing.form_benefits import BENEFIT_NAMES
-from commerce_core.pricing.form_conditions import CONDITION_NAMES
+from commerce_core.pricing.form_benefits import BENEFIT_NAMES, read_benefit
+from commerce_core.pricing.form_conditions import CONDITION_NAMES, read_condition
+from commerce_core.pricing.form_reader import Reader
 from commerce_core.pricing.rules import Rule, conflicts, group_conflict
 from tests.unit.core.pricing.shop import price, product, rule, taken
 
@@ -68,6 +70,21 @@ def test_every_condition_and_benefit_is_described():
     """Schemas and the reference are made from these descriptions, so none may be missing."""
     assert set(form_reference.CONDITIONS) == set(CONDITION_NAMES)
     assert set(form_reference.BENEFITS) == set(BENEFIT_NAMES)
+
+
+def test_every_condition_and_benefit_can_be_written():
+    """The examples of the reference are read, and make a value of every class."""
+    reader = Reader()
+    made = {
+        type(read_condition(reader, {name: described.example}, ""))
+        for name, described in form_reference.CONDITIONS.items()
+    }
+    assert made == set(get_args(Condition))
+    assert {
+        type(read_benefit(reader, {name: described.example}, ""))
+        for name, described in form_reference.BENEFITS.items()
+    } == set(get_args(Benefit))
+    assert not reader.faults
 
 
 @pytest.mark.parametrize(
