@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from attrs import evolve
 
-from commerce_core.feeds.guards import DEFAULT_GUARDS, Figures, judge
+from commerce_core.feeds.guards import DEFAULT_GUARDS, judge
 from commerce_core.feeds.job import Decision
 from commerce_core.feeds.summary import Summary
 from commerce_core.plans.changes import Sample, SampledField
@@ -30,7 +30,7 @@ KEPT = SavedPlan.of(
         updated_by_field={"brand": 1},
     ),
     Summary(records_read=3, updated=3, problems_by_code={"price_leap": 1}, notes=("One.",)),
-    guards=judge(Figures(before=50, removed=50), DEFAULT_GUARDS),
+    guards=judge(samples.figures(before=50, removed=50), DEFAULT_GUARDS),
     problems=[samples.problem(2)],
     at=T0,
 )

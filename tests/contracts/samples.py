@@ -13,6 +13,7 @@ from commerce_core.base.ids import Kind
 from commerce_core.catalog.product import Product, ProductQuery
 from commerce_core.catalog.publication import Publication
 from commerce_core.feeds.feed import Feed
+from commerce_core.feeds.guards import Figures
 from commerce_core.feeds.job import Job
 from commerce_core.feeds.source import Source
 from commerce_core.orders.line import OrderItem
@@ -61,6 +62,15 @@ def feed(of: Source, **changes: object) -> Feed:
     made = Feed(
         new_id("feed"), of.partner_id, "", of.source_id, "feed.csv", "text/csv", 12, "ab" * 32,
         of.mode, "received", T0, T0,
+    )  # fmt: skip
+    return evolve(made, **changes)
+
+
+def figures(**changes: object) -> Figures:
+    """What guards judge, of a feed that changes nothing; there was none before it."""
+    made = Figures(
+        before=0, removed=0, records=0, last_records=None, columns_gone=(), rekeyed=0, met=0,
+        moved=0, median_move=0, leaps=0, in_stock=0, sold_out=0, cut_off=False,
     )  # fmt: skip
     return evolve(made, **changes)
 

@@ -5,11 +5,11 @@ holds keeps the feed out of the catalog until it is approved or rejected; one th
 reports what it saw. For every guard, a higher value is worse.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from attrs import fields, frozen
+from attrs import evolve, fields, frozen
 
 from commerce_core.base.errors import Fault, refuse_if
 
@@ -23,8 +23,19 @@ GuardName = Literal[
     "price_leap",
     "out_of_stock",
 ]
-MOST_PERCENT: Final = 10_000
-MOST_FOLD: Final = 1_000
+SettingName = GuardName | Literal["judged_from"]
+"""What a setting is called: as its guard, unless it concerns all of them."""
+_PERCENT: Final = (0, 10_000, "percent")
+_BOUNDS: Final[Mapping[SettingName, tuple[int, int, str]]] = {
+    "removals": _PERCENT,
+    "file_size": _PERCENT,
+    "rekeyed": _PERCENT,
+    "price_median": _PERCENT,
+    "price_leap": (2, 1_000, "times"),
+    "out_of_stock": _PERCENT,
+    "judged_from": (1, 10**9, "products"),
+}
+"""The least and the most that a number may be set to, and what it counts."""
 PAIRS_FROM: Final = 10
 """The re-keyed ids from which on they are judged. Each pair is evidence by itself, so fewer are
 needed than for guards that judge counts alone."""
@@ -65,29 +76,34 @@ class GuardSettings:
 
     def __attrs_post_init__(self) -> None:
         """Checks the settings; InvalidInput lists every fault at once."""
-        percents = ("removals", "file_size", "rekeyed", "price_median", "out_of_stock")
+        numbers: Any = (name for name in GUARD_SETTINGS if name not in SWITCHES)
         refuse_if(
             "The settings of the guards aren't valid.",
-            *(_outside(self, name, 0, MOST_PERCENT, "percent") for name in percents),
-            _outside(self, "price_leap", 2, MOST_FOLD, "times"),
-            _outside(self, "judged_from", 1, 10**9, "products"),
+            *(_outside(name, getattr(self, name)) for name in numbers),
         )
 
 
-def _outside(
-    settings: GuardSettings, name: str, least: int, most: int, unit: str
-) -> tuple[bool, Fault]:
-    value: int | None = getattr(settings, name)
+def _outside(name: SettingName, value: int | None) -> tuple[bool, Fault]:
+    least, most, unit = _BOUNDS[name]
     detail = f"Set {name} to {least} to {most:,} {unit}."
     return value is not None and not least <= value <= most, Fault(f"/{name}", "bad_guard", detail)
 
 
+GUARD_SETTINGS: Final = tuple(each.name for each in fields(GuardSettings))
+SWITCHES: Final = tuple(each.name for each in fields(GuardSettings) if each.type is bool)
+"""The settings that are on or off."""
 DEFAULT_GUARDS: Final = GuardSettings()
-OFF: Final = GuardSettings(None, None, False, None, None, None, None)  # noqa: FBT003 - all off
-GUARD_SETTINGS: Final = tuple(field.name for field in fields(GuardSettings))
+OFF: Final = evolve(
+    DEFAULT_GUARDS,
+    **{
+        name: False if name in SWITCHES else None
+        for name in GUARD_SETTINGS
+        if name != "judged_from"
+    },
+)
 
 
-@frozen
+@frozen(kw_only=True)
 class Figures:
     """The figures that guards judge.
 
@@ -98,19 +114,19 @@ class Figures:
     one. `cut_off` is whether a full file ends within its last record.
     """
 
-    before: int = 0
-    removed: int = 0
-    records: int = 0
-    last_records: int | None = None
-    columns_gone: tuple[str, ...] = ()
-    rekeyed: int = 0
-    met: int = 0
-    moved: int = 0
-    median_move: int = 0
-    leaps: int = 0
-    in_stock: int = 0
-    sold_out: int = 0
-    cut_off: bool = False
+    before: int
+    removed: int
+    records: int
+    last_records: int | None
+    columns_gone: tuple[str, ...]
+    rekeyed: int
+    met: int
+    moved: int
+    median_move: int
+    leaps: int
+    in_stock: int
+    sold_out: int
+    cut_off: bool
 
 
 @frozen

@@ -252,6 +252,7 @@ class OrderQuery:
         "customer_reference={0.customer_reference!r}, created_from={0.created_from!r}, "
         "created_to={0.created_to!r})"
     )
+    UNHASHED: ClassVar = ("seen_by", "as_of")
     partner_id: str | None = None
     status: OrderStatus | None = None
     customer_reference: str | None = None

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from attrs import fields
 
+from commerce_core.feeds.guards import GUARD_SETTINGS
+from entrypoints.http.routes.sources import Guards
 from tests.unit.http.conftest import Api
 
 SHOP = b"Artikel;Bezeichnung;Preis\nA-1;Lampe;1.299,00 EUR\nA-2;Stuhl;89,90\n"
@@ -209,6 +212,10 @@ def test_every_fault_of_a_source_is_reported(api: Api, acme: str):
     answer = api.patch(address, {"snapshot_pattern": "catalog.csv"})
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/snapshot_pattern"]
     assert api.patch(address, {"source_name": "other"}).json()["code"] == "main_source"
+
+
+def test_every_setting_of_guards_can_be_set():
+    assert [each.name for each in fields(Guards)] == list(GUARDS) == list(GUARD_SETTINGS)
 
 
 def test_guards_are_set_one_by_one(api: Api, acme: str):

@@ -55,12 +55,12 @@ class Guard(click.ParamType[tuple[str, int | bool | None]]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, int | bool | None]:
         """The guard's name, and its limit."""
-        from commerce_core.feeds.guards import GUARD_SETTINGS
+        from commerce_core.feeds.guards import GUARD_SETTINGS, SWITCHES
 
         name, _, limit = str(value).partition("=")
         if name not in GUARD_SETTINGS:
             self.fail(f"There is no guard {name!r}. The guards are {', '.join(GUARD_SETTINGS)}.")
-        switched = name == "columns_gone"
+        switched = name in SWITCHES
         if limit in ("on", "off") and (switched or limit == "off"):
             return name, limit == "on" if switched else None
         if switched or not limit.isdecimal():

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from commerce_core.feeds.guards import GuardName, SettingName
+
 LONGEST_NAME: Final = 80
 """Characters of a name from a feed that a page shows; its title has more."""
 LONGEST_TITLE: Final = 500
@@ -19,10 +21,6 @@ _UNITS: Final = (
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND: Final = 1000
 _TEN: Final = 10
-_PERCENTS: Final = ("removals", "file_size", "rekeyed", "price_median", "out_of_stock")
-"""Guards that judge percentages."""
-_LIMIT_UNITS: Final = {"price_leap": " times", "judged_from": " products"}
-_FIGURE_UNITS: Final = {"price_leap": "price", "columns_gone": "column"}
 
 
 def count(number: int | None) -> str:
@@ -63,21 +61,34 @@ def stamp(at: datetime | None) -> str:
     return "\u2013" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def guard_limit(value: int | bool | None, setting: str) -> str:  # noqa: FBT001 - a setting
+def guard_limit(value: int | bool | None, setting: SettingName) -> str:  # noqa: FBT001 - a setting
     """A setting of guards with its unit."""
     if value is None or value is False:
         return "off"
     if value is True:
         return "on"
-    return f"{value:,}{' %' if setting in _PERCENTS else _LIMIT_UNITS.get(setting, '')}"
+    match setting:
+        case "removals" | "file_size" | "rekeyed" | "price_median" | "out_of_stock":
+            return f"{value:,} %"
+        case "price_leap":
+            return f"{value:,} times"
+        case "judged_from":
+            return f"{value:,} products"
+        case "columns_gone" | "truncated":
+            return f"{value:,}"
 
 
-def guard_figure(value: Decimal, guard: str) -> str:
+def guard_figure(value: Decimal, guard: GuardName) -> str:
     """What a guard saw, or allows, with its unit."""
-    if guard in _PERCENTS:
-        return f"{value:f} %"
-    unit = _FIGURE_UNITS.get(guard)
-    return f"{value:f}" + (f" {unit}{'' if value == 1 else 's'}" if unit else "")
+    match guard:
+        case "removals" | "file_size" | "rekeyed" | "price_median" | "out_of_stock":
+            return f"{value:f} %"
+        case "price_leap":
+            return f"{value:f} price{'' if value == 1 else 's'}"
+        case "columns_gone":
+            return f"{value:f} column{'' if value == 1 else 's'}"
+        case "truncated":
+            return f"{value:f}"
 
 
 def local_day(at: datetime, zone: str) -> str:

@@ -110,6 +110,19 @@ def test_a_value_that_spells_no_identity_out_is_refused() -> None:
         identity(Nameless(1))
 
 
+def test_a_field_that_is_added_later_is_in_the_identity_unless_it_is_at_its_default() -> None:
+    wider = make_class(
+        "Wider",
+        {"tag": field(default=None), "own": field(default=None)},
+        bases=(JobQuery,),
+        frozen=True,
+        class_body={"UNHASHED": ("own",)},
+    )
+    before = identity(JobQuery(kind="plan"))
+    assert identity(wider(kind="plan")) == identity(wider(kind="plan", own="x")) == before
+    assert identity(wider(kind="plan", tag="a")) == f"{before}, tag='a'"
+
+
 def test_profiles_spell_out_what_they_declare() -> None:
     columns = {"price": Column(("VK",), decimal=","), "brand": Column(("Marke",))}
     profile = Profile(columns=columns, skip=(Skip("Status", ("draft",), "a draft"),))

@@ -1,6 +1,7 @@
 """Guards: their verdicts at their limits, and on either side of them."""
 
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from attrs import evolve
@@ -10,18 +11,20 @@ from commerce_core.feeds.guards import (
     DEFAULT_GUARDS,
     OFF,
     Figures,
+    GuardName,
     GuardResult,
     GuardSettings,
     holds,
     judge,
     worse,
 )
+from tests.contracts.samples import figures
 
-QUIET = Figures(before=100, records=100, last_records=100, met=100, in_stock=100)
+QUIET = figures(before=100, records=100, last_records=100, met=100, in_stock=100)
 SMALL = {"before": 10, "last_records": 10, "records": 4, "removed": 6}
-SEVERITIES = {
+SEVERITIES: dict[GuardName, str] = {
     "removals": "hold", "file_size": "hold", "columns_gone": "hold", "rekeyed": "hold",
-    "price_median": "hold", "price_leap": "warn", "out_of_stock": "warn",
+    "price_median": "hold", "price_leap": "warn", "out_of_stock": "warn", "truncated": "hold",
 }  # fmt: skip
 
 
@@ -66,12 +69,16 @@ def test_a_feed_that_changes_nothing_trips_nothing():
     ],
 )
 def test_a_guard_trips_beyond_its_limit_and_not_at_it(
-    guard: str, within: dict[str, object], beyond: dict[str, object]
+    guard: GuardName, within: dict[str, object], beyond: dict[str, object]
 ):
     assert tripped(evolve(QUIET, **within)) == []
     assert tripped(evolve(QUIET, **beyond)) == [guard]
     assert tripped(evolve(QUIET, **beyond), OFF) == []
     assert said(guard, evolve(QUIET, **beyond)).severity == SEVERITIES[guard]
+
+
+def test_every_guard_is_judged_here():
+    assert set(SEVERITIES) == set(get_args(GuardName))
 
 
 def test_a_result_has_the_number_the_limit_and_a_sentence():
