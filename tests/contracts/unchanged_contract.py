@@ -19,6 +19,7 @@ from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import FeedEngine, Reading
 from commerce_core.ports.store import Store, UnitOfWork
+from commerce_core.profiles.profile import CANONICAL, Profile
 from commerce_core.schema.fields import PRODUCT_FIELDS, Mode
 from commerce_core.schema.problems import Problem
 from tests.contracts import samples
@@ -64,6 +65,7 @@ class Shop:
     source: Source
     engine: FeedEngine = field(factory=ReferenceEngine)
     recognises: bool = True
+    profile: Profile = CANONICAL
     reports: list[tuple[Summary, list[Problem]]] = field(factory=list, eq=False)
     """What was reported of each feed: its summary, and its first problems."""
 
@@ -109,7 +111,7 @@ class Shop:
             known = known.without(plan.contested)
 
     def _open(self, body: bytes, mode: Mode) -> Reading:
-        return self.engine.open(io.BytesIO(body), Terms(mode, "EUR", ZoneInfo("UTC")))
+        return self.engine.open(io.BytesIO(body), Terms(mode, "EUR", ZoneInfo("UTC"), self.profile))
 
     def catalog(self) -> dict[str, tuple[object, ...]]:
         """What the catalog says of each product, by sku."""
@@ -121,8 +123,9 @@ class Shop:
 
 
 def feed_context(feed: Feed, reading: Reading) -> FeedContext:
-    named = {name: reading.header.mapping.column_of(name) for name in ("sku", *PRODUCT_FIELDS)}
-    columns = {name: column for name, column in named.items() if column}
+    mapping = reading.header.mapping
+    names = [name for name in ("sku", *PRODUCT_FIELDS) if name in mapping.field_mappings]
+    columns = {name: mapping.column_of(name) or name for name in names}
     return evolve(samples.feed_context(feed, "EUR"), columns=columns)
 
 

@@ -73,6 +73,7 @@ class Products:
     _comparison: Comparison | None = None
     _has_compared: bool = False
     _known: ProductFingerprints | None = None
+    _contested: frozenset[int] = frozenset()
     _locked: str | None = None
 
     def page(self, query: ProductQuery, after: Position | None, limit: int) -> Page[Product]:
@@ -99,6 +100,7 @@ class Products:
         """The fingerprints of the source's active products."""
         self.lock_partner(partner_id)
         self._known = fetch_fingerprints(self._db, partner_id, source_id)
+        self._contested = frozenset()
         return self._known
 
     def load(
@@ -119,8 +121,15 @@ class Products:
         self.lock_partner(feed_context.partner_id)
         again, self._has_compared = self._has_compared, True
         self._comparison = compare(
-            self._db, feed_context, batches, problem_limit, self._known, again=again
+            self._db,
+            feed_context,
+            batches,
+            problem_limit,
+            self._known,
+            without=self._contested,
+            again=again,
         )
+        self._contested |= {*self._comparison.plan.contested}
         return self._comparison.plan
 
     def contained(self, product_ids: Collection[str]) -> Collection[str]:

@@ -47,7 +47,12 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
     if is_much(comparison.reread, plan.before):
         with by_sets(db):
             again = reread(db, plan.feed_context)
-        keep_also(db, plan.feed_context.partner_id, plan.feed_context.source_id, again)
+        keep_also(
+            db,
+            plan.feed_context.partner_id,
+            plan.feed_context.source_id,
+            (comparison.agreed, again),
+        )
     with by_sets(db):
         if params["before_new"]:
             _keep_history(db, params)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -19,9 +20,12 @@ from psycopg.rows import dict_row
 from adapters.postgres.connection.locks import hold_feeds_of
 from adapters.postgres.connection.rows import Connection, digits, fetch_one, prefixed
 from adapters.postgres.connection.timeouts import bear_stalls
+from adapters.postgres.ingest.copy_columns import all_of_them
 from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
 from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
+from adapters.postgres.ingest.fingerprint_entries import NO_ENTRIES, Entries
 from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
+from adapters.postgres.ingest.known_values import Agreeing, may_agree
 from adapters.postgres.ingest.match import (
     EACH_BY_ITS_KEY,
     count_present,
@@ -57,14 +61,15 @@ from commerce_core.schema.problems import Problem
 class Comparison:
     """A plan, and what applying it needs besides the temporary tables.
 
-    `reread` counts the records that could have been matched, and agree with their products;
-    `matched` is whether any was.
+    `reread` counts the records that could have been matched, and agree with their products; of
+    those in `agreed` this was found before they were staged. `matched` is whether any was.
     """
 
     plan: Plan
     staged: Staged
     reread: int = 0
     matched: bool = False
+    agreed: Entries = NO_ENTRIES
 
 
 def compare(
@@ -74,15 +79,22 @@ def compare(
     problem_limit: int,
     known: ProductFingerprints | None,
     *,
+    without: frozenset[int],
     again: bool,
 ) -> Comparison:
     """Stages the records and decides their fates; this unit has locked the partner.
 
-    With `again`, this unit has compared before.
+    With `again`, this unit has compared before, and has to read the products `without`.
     """
-    matched = Matched(known) if known else None
-    passing = matched.watched(batches) if matched else batches
-    staged = stage(db, feed_context.columns, passing, again=again)
+    matched = Matched(known, without) if known else None
+    passing = matched.watched(batches) if matched else iter(batches)
+    agreeing = None
+    if matched and (first := next(passing, None)) is not None:
+        passing = chain((first,), passing)
+        if may_agree(feed_context, matched, first):
+            agreeing = Agreeing.among(db, feed_context, matched)
+    sift = agreeing.sift if agreeing else all_of_them
+    staged = stage(db, feed_context.columns, passing, sift=sift, again=again)
     with by_sets(db):
         match(db, feed_context, staged)
         if matched and matched.count:
@@ -92,8 +104,11 @@ def compare(
         decide(db, feed_context, staged)
         plan = _plan(db, feed_context, staged, problem_limit, matched)
     # A feed that is read without fingerprints, a small delta, will be so the next time too.
-    count = matched.count if matched else 0
-    return Comparison(plan, staged, plan.unchanged - count if matched else 0, matched=count > 0)
+    if not matched:
+        return Comparison(plan, staged)
+    agreed = agreeing.entries if agreeing else NO_ENTRIES
+    reread = plan.unchanged - matched.count + len(agreed)
+    return Comparison(plan, staged, reread, matched=matched.count > 0, agreed=agreed)
 
 
 def contained(db: Connection, comparison: Comparison, product_ids: Sequence[str]) -> list[UUID]:

@@ -7,7 +7,7 @@ one of these; the server reads it faster than CSV.
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -23,6 +23,15 @@ FIXED: Final = ("line", "shape", "rejected", "deletes", "sku", "upper", "lower")
 
 ROWS_OF_BLOCK: Final = 50_000
 """Rows that are sent at a time: a batch of tiny records has far more of them than bytes tell."""
+
+
+Sift = Callable[[pl.DataFrame], pl.DataFrame]
+"""Leaves those of some offers that are to be staged."""
+
+
+def all_of_them(offers: pl.DataFrame) -> pl.DataFrame:
+    """Leaves all offers."""
+    return offers
 
 
 class Shapes:
@@ -46,10 +55,16 @@ class Shapes:
 
 
 def rows_of(
-    batches: Iterable[Batch], names: Sequence[str], shapes: Shapes, *, sets_currency: bool
+    batches: Iterable[Batch],
+    names: Sequence[str],
+    shapes: Shapes,
+    sift: Sift,
+    *,
+    sets_currency: bool,
 ) -> Iterator[bytes]:
     """The rows of the batches' offers, with the fixed columns and these fields, in blocks.
 
+    Of offers that come as columns only those that `sift` leaves.
     `sets_currency`: the file has a column of currencies, so a blank one is set too.
     """
     for batch in batches:
@@ -57,7 +72,7 @@ def rows_of(
         if frame is None:
             yield "".join(_lines(batch, names, shapes)).encode()
         else:
-            for part in frame.iter_slices(ROWS_OF_BLOCK):
+            for part in sift(frame).iter_slices(ROWS_OF_BLOCK):
                 yield text_of(staged(part, names, shapes, sets_currency=sets_currency))
 
 

@@ -93,6 +93,9 @@ class Entries:
         return self.ids, self.upper, self.lower, self.state
 
 
+NO_ENTRIES: Final = Entries.room_for(0)
+
+
 def entries_of(
     ids: NDArray[np.void], upper: pl.Series, lower: pl.Series, sold_out: pl.Series
 ) -> Entries:

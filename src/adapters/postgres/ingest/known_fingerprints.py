@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection
-from adapters.postgres.ingest.fingerprint_entries import ID, Entries, same_ids
+from adapters.postgres.ingest.fingerprint_entries import ID, IN_STOCK, Entries, same_ids
 from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
 from adapters.postgres.ingest.match import AT_PLACE, owner
 from adapters.postgres.ingest.staging import analyse_if_many
@@ -30,17 +30,19 @@ _COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ID)])
 
 @frozen(eq=False, slots=False)
 class ProductFingerprints:
-    """Implements `parsing.fingerprints.FingerprintIndex` for the active products of a source.
-
-    `in_stock` are those of them that aren't sold out.
-    """
+    """Implements `parsing.fingerprints.FingerprintIndex` for the active products of a source."""
 
     ids: NDArray[np.void] = field(repr=False)
     fingerprints: pl.DataFrame = field(repr=False)
-    in_stock: int
+    state: NDArray[np.uint8] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def in_stock(self) -> int:
+        """How many of them aren't sold out."""
+        return int(np.count_nonzero(self.state == IN_STOCK))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The fingerprints as columns, in the order of their numbers."""
@@ -76,14 +78,18 @@ def fetch_fingerprints(db: Connection, partner_id: str, source_id: str) -> Produ
     none = pl.col("upper").eq(0) & pl.col("lower").eq(0)
     if fingerprints.select(none.any()).item():
         fingerprints = fingerprints.select(pl.when(~none).then(pl.all()))
-    return ProductFingerprints(entries.ids, fingerprints, entries.in_stock)
+    return ProductFingerprints(entries.ids, fingerprints, entries.state)
 
 
 @define
 class Matched:
-    """Which of the known products a file brings again, as its batches pass."""
+    """Which of the known products a file brings again, as its batches pass.
+
+    `without` are the numbers of those that have to be read.
+    """
 
     known: ProductFingerprints
+    without: frozenset[int] = frozenset()
     _seen: NDArray[np.bool_] = field(init=False)
     _twice: set[int] = field(factory=set[int], init=False)
 
@@ -94,10 +100,11 @@ class Matched:
         """The batches; the numbers they matched are noted."""
         for batch in batches:
             if len(batch.matched):
-                self._note(np.asarray(batch.matched, np.int64))
+                self.note(np.asarray(batch.matched, np.int64))
             yield batch
 
-    def _note(self, numbers: NDArray[np.int64]) -> None:
+    def note(self, numbers: NDArray[np.int64]) -> None:
+        """Records were found to say what these products do."""
         once, times = np.unique(numbers, return_counts=True)
         again = once[self._seen[once] | (times > 1)]
         self._twice.update(again.tolist())

@@ -55,10 +55,12 @@ def is_much(some: int, entries: int) -> bool:
     return some * _MUCH > entries
 
 
-def keep_also(db: Connection, partner_id: str, source_id: str, entries: Entries) -> None:
+def keep_also(db: Connection, partner_id: str, source_id: str, changed: Iterable[Entries]) -> None:
     """Makes the copy anew, with these in it; their products haven't changed."""
     current = current_entries(db, partner_id, source_id)
-    _keep_current(db, partner_id, source_id, current.with_changes(entries))
+    for entries in changed:
+        current = current.with_changes(entries)
+    _keep_current(db, partner_id, source_id, current)
 
 
 def keep(db: Connection, source_id: str, publication_id: str, parts: Iterable[bytes]) -> None:

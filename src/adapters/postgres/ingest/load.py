@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from adapters.postgres.connection.rows import Connection, digits, fetch
+from adapters.postgres.ingest.bare_amounts import NotExact, in_currency
 from adapters.postgres.ingest.copy import copying
 from adapters.postgres.ingest.copy_binary import (
     BEGINS,
@@ -31,12 +32,11 @@ from adapters.postgres.ingest.copy_columns import ROWS_OF_BLOCK, frame_of
 from adapters.postgres.ingest.fingerprint_entries import ID, entries_of
 from adapters.postgres.ingest.known_packed import keep, parts_of
 from adapters.postgres.ingest.staging import sql_type
-from commerce_core.base.money import find_currency
 from commerce_core.catalog.publication import Publication
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.plans.comparison import FeedContext, Plan
 from commerce_core.ports.engine import Batch
-from commerce_core.schema.fields import AMOUNTS, BY_NAME, PRODUCT_FIELDS, Value
+from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Value
 
 # The first key from there on: asked for by equality, all products before its own may be read.
 _HAS_PRODUCTS: Final = """
@@ -82,7 +82,7 @@ def load(
                     sender.put(block)
             rows.check_rejected()
             keep(db, feed_context.source_id, publication.publication_id, parts_of(rows.packed))
-    except (_NotNew, NotPlain, psycopg.errors.UniqueViolation):
+    except (_NotNew, NotExact, NotPlain, psycopg.errors.UniqueViolation):
         return None
     return Plan(
         feed_context=feed_context,
@@ -115,7 +115,7 @@ class _NewRows:
     _refused: list[pl.Series] = field(factory=list[pl.Series])
 
     def of(self, batches: Iterable[Batch]) -> Iterator[bytes]:
-        """The rows of these batches; _NotNew or NotPlain if a record is anything else."""
+        """The rows of these batches; _NotNew, NotExact or NotPlain if one is anything else."""
         yield BEGINS
         for batch in batches:
             frame = frame_of(batch)
@@ -173,7 +173,7 @@ class _NewRows:
         yield Cells(frame["sku"])
         yield whole(frame["upper"])
         yield whole(frame["lower"])
-        settled = _in_currency(frame, self._feed_context.currency)
+        settled = in_currency(frame, self._feed_context.currency)
         nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
         for name in self._names:
             if name in settled.columns:
@@ -200,39 +200,6 @@ def _sold_out(frame: pl.DataFrame) -> pl.Series:
     empty = quantity.cast(pl.Int64).fill_null(1) == 0
     sold_out = (state == "out_of_stock") | ((state == "in_stock") & empty)
     return frame.with_columns(sold_out=sold_out)["sold_out"]
-
-
-def _in_currency(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
-    """The records, with the partner's currency for amounts that name none, in its decimals."""
-    amounts = [name for name in AMOUNTS if name in frame.columns]
-    if not amounts:
-        return frame
-    priced = pl.any_horizontal(pl.col(name).is_not_null() for name in amounts)
-    bare = pl.col("currency").is_null() & priced
-    if not frame.select(bare.any()).item():
-        return frame
-    known = find_currency(currency) if currency else None
-    if known is None:
-        raise _NotNew
-    decimals = {
-        name: pl.col(name).str.extract(r"\.([0-9]*)$").fill_null("").str.strip_chars_end("0")
-        for name in amounts
-    }
-    exact = pl.all_horizontal(text.str.len_chars() <= known.exponent for text in decimals.values())
-    if not frame.filter(bare).select(exact.all()).item():
-        raise _NotNew
-    point = "." if known.exponent else ""
-    rounded = (
-        pl.when(bare & pl.col(name).is_not_null())
-        .then(
-            pl.col(name).str.extract(r"^([0-9]+)") + point + text.str.pad_end(known.exponent, "0")
-        )
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name, text in decimals.items()
-    )
-    named = pl.when(bare).then(pl.lit(known.code)).otherwise("currency").alias("currency")
-    return frame.with_columns(*rounded, named)
 
 
 def _samples(db: Connection, publication: Publication) -> Iterator[Sample]:

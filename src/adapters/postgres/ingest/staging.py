@@ -16,7 +16,7 @@ from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.copy import copying
-from adapters.postgres.ingest.copy_columns import FIXED, Shapes, rows_of
+from adapters.postgres.ingest.copy_columns import FIXED, Shapes, Sift, all_of_them, rows_of
 from commerce_core.ports.engine import Batch
 from commerce_core.schema import fields as schema
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Kind
@@ -121,11 +121,17 @@ class Staged:
 
 
 def stage(
-    db: Connection, columns: Collection[str], batches: Iterable[Batch], *, again: bool = False
+    db: Connection,
+    columns: Collection[str],
+    batches: Iterable[Batch],
+    *,
+    sift: Sift = all_of_them,
+    again: bool = False,
 ) -> Staged:
     """Stages the offers of a file with these columns; making them can't use this connection.
 
-    A unit may compare `again`; the second plan is the one that counts.
+    Of what comes as columns only what `sift` leaves. A unit may compare `again`; the second plan is
+    the one that counts.
     """
     wanted = {*columns, "currency"}
     names = tuple(name for name in PRODUCT_FIELDS if name in wanted)
@@ -135,7 +141,7 @@ def stage(
     shapes = Shapes(names)
     sets_currency = "currency" in columns
     with copying(db, sql.SQL("COPY staged FROM STDIN")) as sender:
-        for block in rows_of(batches, names, shapes, sets_currency=sets_currency):
+        for block in rows_of(batches, names, shapes, sift, sets_currency=sets_currency):
             sender.put(block)
     analyse_if_many(db, "staged (line, sku)", sender.rows)
     return Staged(names, tuple(map(frozenset, shapes.numbers)), sender.rows)
