@@ -32,7 +32,7 @@ from commerce_core.doctor import survey
 from commerce_core.feeds import guards
 from commerce_core.ingestion import progress
 from commerce_core.orders import states
-from commerce_core.parsing import carrying, decoding, grouping, nesting, objects, raw_records
+from commerce_core.parsing import carrying, decoding, groups, nesting, objects, raw_records
 from commerce_core.partners import access
 from commerce_core.pricing import form_reference
 from commerce_core.profiles import limits, mapping, patterns, profile
@@ -320,7 +320,7 @@ def file_limits() -> str:
         ("values of a JSON record", fields.MOST_JSON_VALUES, "`oversized_json`, of its record"),
         ("lists in which records may be, one in the other", profile.MOST_LEVELS, "not declared"),
         ("JSON records whose keys make the header", objects.OBJECTS_LOOKED_AT, "not read"),
-        ("records folded into one", grouping.MOST_FOLDED, "`too_large`"),
+        ("records folded into one", groups.MOST_FOLDED, "`too_large`"),
         (carried, carrying.MOST_CARRIED // mb, "`too_large`"),
         ("parts of an archive", decoding.MOST_PARTS, "`too_large`"),
         ("MB that an archive expands to", decoding.MOST_EXPANDED // mb, "`too_large`"),

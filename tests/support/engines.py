@@ -1,7 +1,7 @@
 """All that an engine tells of a feed, in a form in which what two engines tell can be compared."""
 
 import io
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Any
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.progress import listed_with
+from commerce_core.ingestion.reject_report import RejectReport
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.schema.problems import Problem
@@ -51,3 +52,17 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
         "listed": reduce(lambda kept, one: listed_with(kept, one, 3), batches, list[Problem]()),
         "first": [problem for batch in batches for problem in batch.problems(1)][:1],
     }
+
+
+def report(
+    engine: FeedEngine, body: bytes, terms: Terms, found: dict[int, Problem]
+) -> tuple[int, bytes] | str:
+    """The report of a file's rejected records, and how many there are; or why it is refused."""
+    try:
+        reading = engine.open(io.BytesIO(body), terms)
+        deque(reading.batches(), 0)
+        made = RejectReport.of("feed_x", reading, lambda: io.BytesIO(body), found, int)
+        written = made.stream().read()
+    except FileRefused as refused:
+        return str(refused)
+    return made.records, written

@@ -1,7 +1,7 @@
 """Files that are split into columns, and into records one by one where those don't fit."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -9,7 +9,10 @@ import polars as pl
 from attrs import define, field, frozen
 
 from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch
-from adapters.polars_feeds.fallback import FAILURES
+from adapters.polars_feeds.chunks import Chunks
+from adapters.polars_feeds.completing import HEADS, Completed, Completing
+from adapters.polars_feeds.fallback import FAILURES, Oddities
+from adapters.polars_feeds.group_columns import GroupCompleting
 from adapters.polars_feeds.known_warnings import KnownWarnings
 from adapters.polars_feeds.parsing import MORE, Parsed
 from adapters.polars_feeds.prepared import PreparedReading
@@ -17,15 +20,18 @@ from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
+from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
-from commerce_core.parsing.grouping import Grouping
+from commerce_core.parsing.grouping import Grouping, Joining
+from commerce_core.parsing.groups import WITH_VARIANTS, Groups
 from commerce_core.parsing.other_files import BREAKS_OFF
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.reader import Header
+from commerce_core.parsing.record_reader import RecordReader
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
-from commerce_core.parsing.skipping import Skipping
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.schema.problems import Problem
 
@@ -33,14 +39,16 @@ _ODD: Final = pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=Tru
     "c0"
 ).str.contains(BREAKS_OFF)
 """Records that the reference has to judge."""
+_NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
 
 
 @frozen
 class Piece:
     """Some records of a file in its order: their `cells`, or None where some don't fit the header.
 
-    The columns are `line`, `text`, by which a record is recognised, and a cell for each of the
-    header: `c0`, `c1` ... `raws` are the same records one by one.
+    The columns are `line`, `text`, by which a record is recognised, perhaps the `end` of that and
+    how many `lines` it has, and a cell for each of the header: `c0`, `c1` ... `raws` are the same
+    records one by one.
     """
 
     line: int
@@ -54,17 +62,26 @@ class ColumnReading:
 
     _pieces: Iterator[Piece]
     _others: PreparedReading
+    _chunks: Chunks | None = None
     _mark: Mark = unmarked
     _line: int = 1
     _codes: Counter[int] = field(factory=Counter[int])
     _read: TableReader = field(init=False)
-    _alone: Grouping = field(init=False)
+    _read_one: RecordReader = field(init=False)
+    _grouping: Grouping = field(init=False)
+    _joining: Joining = field(init=False)
+    _completing: Completing | None = field(init=False)
+    _most: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
         mapping, terms = self.header.mapping, self.header.terms
         self._read = TableReader(mapping, terms)
-        self._alone = Grouping(mapping, terms.profile, terms.mode)
+        self._read_one = RecordReader(mapping, terms)
+        self._grouping = Grouping(mapping, terms.profile, terms.mode, terms.named)
+        self._joining = self._grouping.joining()
+        self._completing = _completing_for(self._joining, self._delimiter)
+        self._most = text_of_batch(terms.profile)
 
     @property
     def header(self) -> Header:
@@ -74,7 +91,7 @@ class ColumnReading:
     @property
     def text(self) -> Text:
         """How its bytes are decoded."""
-        return self._others.text
+        return self._others.text if self._chunks is None else self._chunks.text
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -92,39 +109,97 @@ class ColumnReading:
         """All records are read again, since nothing is kept of them."""
         return self._others.report(write, again)
 
+    @property
+    def _delimiter(self) -> str:
+        return self.header.delimiter or ""
+
     def _batches(self) -> Iterator[ColumnBatch]:
         for piece in self._pieces:
             self._line = piece.line
-            batch = self._in_columns(piece.cells)
-            if batch is not None:
-                yield batch
-            else:
-                yield from self._others.read(map(self._alone.alone, piece.raws()))
+            completed = self._completed(piece.cells)
+            if completed is None:
+                yield from self._others.read(self._joining(piece.raws()))
+                continue
+            for some in completed.in_parts(self._most):
+                batch = self._in_columns(some)
+                if batch is not None:
+                    yield batch
+                elif self._completing is None:
+                    yield from self._others.read(self._joining(piece.raws()))
+                else:
+                    yield from self._one_by_one(some)
+        yield from self._others.read(self._joining.end())
 
-    def _in_columns(self, cells: pl.DataFrame | None) -> ColumnBatch | None:
-        """The records read as columns; None if some have to be read one by one."""
+    def _completed(self, cells: pl.DataFrame | None) -> Completed | None:
+        """The records with what they take from others; None if some aren't read as columns."""
         try:
             if cells is None or cells.select(_ODD.any()).item():
                 return None
-            return self._batch(cells.with_columns(pl.lit("").alias(MORE)))
+            return Completed(cells) if self._completing is None else self._completing(cells)
         except NOT_OF_FILE:
             raise
         except FAILURES:
             return None
 
-    def _batch(self, cells: pl.DataFrame) -> ColumnBatch:
+    def _in_columns(self, some: Completed) -> ColumnBatch | None:
+        """The records read as columns; None if some have to be read one by one."""
+        try:
+            if some.sizes is not None and some.cells.select(_ODD.any()).item():
+                return None
+            return self._batch(some)
+        except NOT_OF_FILE:
+            raise
+        except FAILURES:
+            return None
+
+    def _one_by_one(self, some: Completed) -> Iterator[ColumnBatch]:
+        """Completed records, read one by one."""
+        width = len(self.header.mapping.header)
+        yield ColumnBatch(self.header.mapping, (), _NONE_KNOWN, some.fates, some.reasons)
+        yield from self._others.read(some.one_by_one(self._grouping.alone, width, self._delimiter))
+
+    def _batch(self, some: Completed) -> ColumnBatch:
         mapping = self.header.mapping
-        none = cells.clear()
-        skips: tuple[Skipping, ...] = self._alone.skips
-        parsed, width = Parsed(cells, none, none), len(mapping.header)
-        found = offers_in(parsed, width, skips, mapping.header, self._alone.sums)
-        marked = self._mark(found.fitting).drop("text")
+        cells = some.cells.with_columns(pl.lit("").alias(MORE))
+        parsed, width = Parsed(cells, cells.clear(), cells.clear()), len(mapping.header)
+        found = offers_in(parsed, width, self._grouping.skips, mapping.header, self._grouping.sums)
+        fitting, heads = _without_heads(found.fitting)
+        marked = self._mark(fitting).drop("text")
         known = marked["number"].drop_nulls()
         unknown = marked.filter(pl.col("number").is_null()) if len(known) else marked
-        table = [self._read(unknown)] if len(unknown) else []
         warned = KnownWarnings.among(marked, self._codes, partial(self._problems, marked))
-        return ColumnBatch(mapping, table, known, found.fates, found.reasons, warned)
+        others = self._read_others(some.others)
+        parts = [*others.parts, self._read(unknown)] if len(unknown) else others.parts
+        fates = some.fates + found.fates + others.fates + Counter(skipped=heads)
+        reasons = some.reasons + found.reasons + others.reasons + Counter({WITH_VARIANTS: heads})
+        return ColumnBatch(mapping, parts, known, fates, reasons, warned)
+
+    def _read_others(self, others: Sequence[Prepared]) -> ColumnBatch:
+        """A few records, read one by one."""
+        odd = [(one, self._read_one(one)) for one in others]
+        offers = [(one, record) for one, record in odd if record.fate is None]
+        fates = Counter(record.fate for _, record in odd if record.fate is not None)
+        reasons = Counter(record.reason for _, record in odd if record.reason is not None)
+        parts = [Oddities(offers)] if offers else []
+        return ColumnBatch(self.header.mapping, parts, _NONE_KNOWN, fates, reasons)
 
     def _problems(self, marked: pl.DataFrame, rows: pl.Series) -> Iterator[Problem]:
         """The problems of the records in these rows."""
         return iter(self._read(marked[rows]).problems(NO_LIMIT, None))
+
+
+def _completing_for(joining: Joining, delimiter: str) -> Completing | None:
+    """What completes many records at once as that does one by one; None if it completes none."""
+    match joining:
+        case Groups():
+            return GroupCompleting(joining, delimiter)
+        case _:
+            return None
+
+
+def _without_heads(offers: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The offers without heads that have variants, and how many of those there were."""
+    if HEADS not in offers.columns:
+        return offers, 0
+    others = offers.filter(~pl.col(HEADS)).drop(HEADS)
+    return others, len(offers) - len(others)

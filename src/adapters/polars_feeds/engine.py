@@ -7,43 +7,37 @@ from itertools import chain
 from typing import BinaryIO, Final
 
 import polars as pl
-from attrs import define, evolve, field, frozen
-from polars.exceptions import PolarsError
+from attrs import define, field, frozen
 
 from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch, Part
 from adapters.polars_feeds.chunks import CHUNK, Chunks, Replayed
 from adapters.polars_feeds.columns import ColumnReading, Piece
-from adapters.polars_feeds.debris import is_plain
+from adapters.polars_feeds.delimited_columns import delimited_pieces
 from adapters.polars_feeds.element_columns import ElementPieces
 from adapters.polars_feeds.fallback import FAILURES, Oddities, OddReader
 from adapters.polars_feeds.known_warnings import KnownWarnings
 from adapters.polars_feeds.object_columns import LinePieces
-from adapters.polars_feeds.parsing import by_width, lead, parse
+from adapters.polars_feeds.parsing import by_width, parse
 from adapters.polars_feeds.prepared import MOST_UNNOTED, PreparedReading
 from adapters.polars_feeds.ragged import Ragged
 from adapters.polars_feeds.reject_buffer import Kept
 from adapters.polars_feeds.report_rows import ColumnWriter, in_order
 from adapters.polars_feeds.sheet_columns import sheet_pieces
 from adapters.polars_feeds.skipping import offers_in
+from adapters.polars_feeds.splits import Splits
 from adapters.polars_feeds.splitting import (
     Dialect,
-    Mark,
     Split,
-    as_records,
-    split_by_reference,
-    split_lines,
-    stays_open,
 )
 from adapters.polars_feeds.tables import TableReader
-from adapters.polars_feeds.unchanged import ENGINE, LONG, Matcher, is_long, unmarked
-from commerce_core.parsing.batching import RECORDS_OF_BATCH, batched, size_of_raw
+from adapters.polars_feeds.unchanged import ENGINE, Matcher, is_long
+from commerce_core.parsing.batching import RECORDS_OF_BATCH
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.delimited import Delimited, read_delimited
+from commerce_core.parsing.delimited import Delimited
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.formats import Format
 from commerce_core.parsing.grouping import Grouping, Prepared
 from commerce_core.parsing.json_lines import JsonLines
-from commerce_core.parsing.raw_records import LONGEST_RECORD
 from commerce_core.parsing.reader import (
     Beginning,
     Header,
@@ -55,6 +49,7 @@ from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.parsing.sheets import Sheet
+from commerce_core.parsing.totals import Adding
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.parsing.xml_elements import REPORT_ROOT
 from commerce_core.parsing.xml_records import Xml
@@ -66,8 +61,6 @@ _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
 _OTHERS: Final = "they aren't like most"
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
-_NOT_UTF_8: Final = (PolarsError, UnicodeError, OSError)
-"""What polars and Python raise for bytes that are no UTF-8; some look like an archive."""
 
 
 @frozen
@@ -93,7 +86,11 @@ class PolarsEngine:
         if (pieces := _pieces(reader.header, blocks, self.chunk)) is not None:
             replayed.forget()
             return ColumnReading(pieces, PreparedReading(reader, terms, _OTHERS))
-        return PolarsReading(reader.header, Chunks(replayed.rewind(), reader, self.chunk))
+        chunks = Chunks(replayed.rewind(), reader, self.chunk)
+        if reader.header.terms.profile.joins_records:
+            pieces = delimited_pieces(_splits(reader.header, chunks))
+            return ColumnReading(pieces, PreparedReading(reader, terms, _OTHERS), chunks)
+        return PolarsReading(reader.header, chunks)
 
 
 def _why_one_by_one(header: Header) -> str | None:
@@ -107,7 +104,7 @@ def _why_one_by_one(header: Header) -> str | None:
         return "its quotes are characters like others"
     if header.terms.mode == "delta" and any(rule.withdraws for rule in profile.skip):
         return "some may withdraw products"
-    if profile.joins_records:
+    if profile.parents is not None or Adding.of(header.mapping, profile.totals) is not None:
         return "some belong together"
     if profile.escapes:
         return "escapes have to be undone"
@@ -140,6 +137,10 @@ def _pieces(header: Header, blocks: Iterator[str], chunk: int) -> Iterator[Piece
             return None
 
 
+def _splits(header: Header, chunks: Chunks) -> Splits:
+    return Splits(chunks, Dialect.of(header.delimiter or ","), len(header.mapping.header))
+
+
 def _opened(
     stream: BinaryIO, terms: Terms, beginning: Beginning | None = None
 ) -> tuple[Reader, Replayed]:
@@ -155,14 +156,11 @@ class PolarsReading:
     header: Header
     _chunks: Chunks
     _only: pl.Expr | None = None
-    _mark: Mark = unmarked
     _one_by_one: int = 0
-    _is_plain: bool = True
     _kept: Kept = field(factory=Kept)
     _waiting: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
     _codes: Counter[int] = field(factory=Counter[int])
-    _dialect: Dialect = field(init=False)
-    _lead: bytes = field(init=False)
+    _splits: Splits = field(init=False)
     _read: TableReader = field(init=False)
     _read_odd: OddReader = field(init=False)
     _alone: Grouping = field(init=False)
@@ -170,11 +168,9 @@ class PolarsReading:
     def __attrs_post_init__(self) -> None:
         """Prepares what reads."""
         mapping, terms = self.header.mapping, self.header.terms
-        delimiter = self.header.delimiter or ","
-        self._dialect = Dialect.of(delimiter)
-        self._lead = lead(len(mapping.header), delimiter)
+        self._splits = _splits(self.header, self._chunks)
         self._read = TableReader(mapping, terms)
-        self._read_odd = OddReader.of(mapping, terms, delimiter)
+        self._read_odd = OddReader.of(mapping, terms, self._splits.dialect.delimiter)
         self._alone = Grouping(mapping, terms.profile, terms.mode)
 
     @property
@@ -193,14 +189,14 @@ class PolarsReading:
         """The batches; the rejected records are kept for the report."""
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
-            self._mark = Matcher(fingerprinted, known)
+            self._splits.mark = Matcher(fingerprinted, known)
         for batch in guarded(self.unkept(), lambda: self._chunks.line):
             self._kept.add(batch.rejects())
             yield batch
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """Of what was kept; only what the comparison found elsewhere is read again."""
-        form = Delimited(self._dialect.delimiter).rows(REPORT_COLUMNS, self.header.raw)
+        form = Delimited(self._splits.dialect.delimiter).rows(REPORT_COLUMNS, self.header.raw)
         rows = ColumnWriter(write, form)
         kept = map(rows.completed, self._kept)
         for completed in in_order(
@@ -227,90 +223,8 @@ class PolarsReading:
 
     def unkept(self) -> Iterator[ColumnBatch]:
         """The batches, without keeping their rejected records."""
-        pending, line = b"", self._chunks.line
-        front = self._lead
-        while len(body := self._chunks.take(front)) > len(front):
-            try:
-                is_open = False
-                if pending:
-                    body, is_open = self._until_closed(front, body[len(front) :])
-                found = None if is_open else self._split(body, line)
-            except _NOT_UTF_8:
-                if not self._chunks.decoded:
-                    self._chunks.decode(body[len(front) :])
-                    continue
-                found = None
-            except NOT_OF_FILE:
-                raise
-            except FAILURES:  # The reference splits it, and refuses it if it can't either.
-                found = None
-            if found is None:
-                yield from self._rest(pending, body[len(front) :], line)
-                return
-            self._chunks.passed(body, found.after)
-            self._is_plain = self._is_plain and is_plain(body)
-            del body  # Its records have their own text.
-            pending, line, front = found.pending, found.line, self._lead + found.pending
+        for found in self._splits:
             yield from self._batches(found)
-        yield from self._unknown_ones()
-        if pending:
-            # A quote is open; the reference says where.
-            yield from self._rest(pending, b"", line)
-
-    def _until_closed(self, front: bytes, lines: bytes) -> tuple[bytes, bool]:
-        """A text whose record goes on, with the chunks behind it up to the one that may end it.
-
-        So a record of many chunks is split once, and not with each of them again. Also whether it
-        is still open, since the file ends or the record is too long; the reference says where.
-        """
-        parts, size = [front, lines], len(front) + len(lines)
-        while is_open := self._is_open(lines):
-            if size > LONGEST_RECORD or not self._chunks.has_more:
-                break
-            lines = self._chunks.take(b"")
-            parts.append(lines)
-            size += len(lines)
-        return b"".join(parts), is_open
-
-    def _is_open(self, lines: bytes) -> bool:
-        """Whether a quote that is open before these lines is surely still open behind them."""
-        try:
-            return stays_open(lines, self._dialect)
-        except _NOT_UTF_8:
-            return False
-
-    def _split(self, body: bytes, line: int) -> Split | None:
-        """The records that are whole, and what follows them.
-
-        None where one is so long that the reference has to judge it.
-        """
-        final, lead = self._chunks.ended, len(self._lead)
-        if not self._chunks.whole:
-            return None
-        # A chunk this large ends with a line that is itself long.
-        is_large = len(body) > self._chunks.size + LONG
-        in_columns = None if is_large else split_lines(body, line, self._dialect, self._mark)
-        found = in_columns or split_by_reference(
-            body[lead:], line, self._dialect, self._mark, final=final
-        )
-        # The end of its last line counts too.
-        longest = LONGEST_RECORD - len("\r\n")
-        too_long = len(body) > longest and (found.records["text"].str.len_bytes() > longest).any()
-        if too_long or len(found.pending) > LONGEST_RECORD:
-            return None
-        # With the text at hand, it would stay in memory as long as its records.
-        has_long = found.as_csv is not None and found.records.select(is_long().any()).item()
-        return evolve(found, as_csv=None) if has_long else found
-
-    def _rest(self, pending: bytes, data: bytes, line: int) -> Iterator[ColumnBatch]:
-        """All that is still to come, split by the reference."""
-        self._is_plain = False
-        yield from self._unknown_ones()
-        blocks = chain((pending.decode(),), self._chunks.rest(data))
-        raws = read_delimited(blocks, self._dialect.delimiter, line)
-        for some in batched(raws, size_of_raw, self._chunks.size):
-            records = as_records(some, self._dialect, self._mark)
-            yield from self._batches(Split(records, line, line))
         yield from self._unknown_ones()
 
     def _batches(self, found: Split) -> Iterator[ColumnBatch]:
@@ -372,7 +286,7 @@ class PolarsReading:
         self, asked: pl.DataFrame, as_csv: bytes | None
     ) -> tuple[list[Part], Sequence[tuple[Prepared, Record]], Counter[str], Counter[str]]:
         """What was read as columns, what one by one, and the fates and reasons of no offers."""
-        width, delimiter = len(self.header.mapping.header), self._dialect.delimiter
+        width, delimiter = len(self.header.mapping.header), self._splits.dialect.delimiter
         parts: list[Part] = []
         odd: list[tuple[Prepared, Record]] = []
         fates, reasons = Counter[str](), Counter[str]()
@@ -389,7 +303,7 @@ class PolarsReading:
                 self._alone.sums if most == width else None,
             )
             if len(offers.fitting):
-                parts.append(self._read(offers.fitting, plain=self._is_plain))
+                parts.append(self._read(offers.fitting, plain=self._splits.is_plain))
             if len(offers.ragged):
                 parts.append(Ragged.of(offers.ragged, self.header.mapping, most, delimiter))
             odd += self._read_odd(parsed.odd)

@@ -97,23 +97,25 @@ class OddReader:
 
     def __call__(self, odd: pl.DataFrame) -> Sequence[tuple[Prepared, Record]]:
         """The records, which stand somewhere in the file each; offers and others."""
-        if odd.is_empty():
-            return ()
-        texts = chain.from_iterable(zip(odd["text"], odd["end"], strict=True))
-        raws = read_delimited(texts, self._delimiter)
-        about = odd.select("line", "upper", "lower").iter_rows()
-        return [self._one(raw, *at) for raw, at in zip(raws, about, strict=True)]
+        prints = odd.select("upper", "lower").iter_rows()
+        raws = raws_of(odd, self._delimiter)
+        return [self._one(raw, *found) for raw, found in zip(raws, prints, strict=True)]
 
-    def _one(
-        self, raw: RawRecord, line: int, upper: int | None, lower: int | None
-    ) -> tuple[Prepared, Record]:
-        prepared = self._grouping.alone(
-            RawRecord(line, raw.cells, raw.text, raw.lines, raw.delimiter, raw.sent)
-        )
+    def _one(self, raw: RawRecord, upper: int | None, lower: int | None) -> tuple[Prepared, Record]:
+        prepared = self._grouping.alone(raw)
         record = self._read(prepared)
         if record.fate or raw.cells is None or upper is None or lower is None:
             return prepared, record
         return prepared, evolve(record, fingerprint=with_warnings((upper, lower), record.problems))
+
+
+def raws_of(records: pl.DataFrame, delimiter: str) -> Iterator[RawRecord]:
+    """Records of delimited text, which stand somewhere in the file each, one by one."""
+    if records.is_empty():
+        return
+    texts = chain.from_iterable(zip(records["text"], records["end"], strict=True))
+    for raw, line in zip(read_delimited(texts, delimiter), records["line"], strict=True):
+        yield RawRecord(line, raw.cells, raw.text, raw.lines, raw.delimiter, raw.sent)
 
 
 def _reject(prepared: Prepared, record: Record) -> tuple[object, ...]:

@@ -113,7 +113,14 @@ class LinePieces:
         if not np.array_equal(quotes, _quotes_in(texts)):
             return None  # A key occurs twice.
         lines = pl.int_range(line, line + len(rows), dtype=pl.Int64, eager=True).alias("line")
-        return pl.DataFrame([lines, texts, *columns])
+        return pl.DataFrame([lines, texts, _ends(text).alias("end"), *columns])
+
+
+def _ends(text: str) -> pl.Series:
+    """How each line ends; a CR stands nowhere but at the end of one."""
+    ends = ["\r\n" if line.endswith("\r") else "\n" for line in text.split("\n")]
+    ends[-1:] = [] if text.endswith("\n") else [""]
+    return pl.Series(ends, dtype=pl.String)
 
 
 def _has_minus_zero(text: str) -> bool:

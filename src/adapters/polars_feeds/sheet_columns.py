@@ -62,7 +62,8 @@ def _cells(text: str, line: int, width: int) -> pl.DataFrame | None:
     if LINE_WITHIN in text:
         cells = cells.with_columns(pl.all().str.replace_all(LINE_WITHIN, "\n", literal=True))
     lines = pl.int_range(line, line + len(cells), dtype=pl.Int64, eager=True).alias("line")
-    return cells.select(lines, pl.concat_str(pl.all(), separator=CELL_END).alias("text"), pl.all())
+    whole = pl.concat_str(pl.all(), separator=CELL_END).alias("text")
+    return cells.select(lines, whole, pl.lit("\n").alias("end"), pl.all())
 
 
 def _most_columns(data: bytes) -> int | None:

@@ -24,6 +24,10 @@ class Carrying:
         """Counts what completes a record; FileRefused as in `take`."""
         self.take(sum(map(len, completed)) - sum(map(len, cells)), line)
 
+    def allows(self, characters: int) -> bool:
+        """Whether so many more are allowed, however little is read."""
+        return self.carried + characters <= MOST_CARRIED
+
     def take(self, characters: int, line: int) -> None:
         """Counts what a record takes; FileRefused if it is out of all proportion."""
         self.carried += characters

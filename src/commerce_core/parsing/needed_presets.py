@@ -6,7 +6,7 @@ from attrs import evolve
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.decoding import OpenRaw
-from commerce_core.parsing.grouping import WITH_VARIANTS
+from commerce_core.parsing.groups import WITH_VARIANTS
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.profiles.api_answers import ApiAnswer, api_answer

@@ -4,15 +4,18 @@ A shop's export has a row for a product with variations, which can't be bought i
 its variations, which leave blank what they share with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
+from commerce_core.parsing.carrying import Carrying
+from commerce_core.parsing.groups import WITH_VARIANTS
+from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
-from commerce_core.parsing.skipping import Skipping
+from commerce_core.parsing.skipping import Skipping, left_out
 from commerce_core.profiles.extractors import Template
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.profiles.profile import Parents
@@ -110,6 +113,50 @@ class Family:
             for index in self._together:
                 whole[index] = others[index]
         return raw.completed(whole)
+
+
+@define
+class Relatives:
+    """The records of one file, as far as they have come, with what they take from parents.
+
+    `alone` prepares a record with what it takes from its parent.
+    """
+
+    family: Family
+    width: int
+    skips: Sequence[Skipping]
+    alone: Callable[[RawRecord, RawRecord | None], Prepared]
+    carrying: Carrying = field(factory=Carrying)
+
+    def __call__(self, records: Iterable[RawRecord]) -> Iterator[Prepared]:
+        """Each of them."""
+        return map(self._related, records)
+
+    def end(self) -> Iterator[Prepared]:
+        """None: no record waits for another."""
+        return iter(())
+
+    def _related(self, raw: RawRecord) -> Prepared:
+        """A record with what it takes from its parent; a parent is remembered."""
+        cells, family = raw.cells, self.family
+        self.carrying.read += len(raw.sent)
+        if cells is None or len(cells) < self.width:
+            return self.alone(raw, None)
+        parent = family.parent_of(cells)
+        if parent is None and family.is_named(cells):
+            family.note(raw, cells, {})
+            return Prepared(raw, "skipped", WITH_VARIANTS)
+        if parent is None and family.is_lost(cells):
+            return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
+        if parent is None:
+            if rules := [rule for rule in self.skips if rule.fits(cells[rule.index])]:
+                family.note(raw, cells, {rule.index: rule for rule in rules})
+            return self.alone(raw, None)
+        if parent.rule is not None:
+            return left_out(parent.rule, raw, None)
+        completed = family.complete(parent, raw, cells)
+        self.carrying.complete(cells, completed.cells or (), raw.line)
+        return self.alone(completed, parent.raw)
 
 
 def too_many_parents(line: int) -> FileRefused:

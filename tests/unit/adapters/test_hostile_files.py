@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.polars_feeds import PolarsEngine, chunks, engine, parsing, splitting
+from adapters.polars_feeds import PolarsEngine, chunks, parsing, splits, splitting
 from adapters.polars_feeds.splitting import Dialect, Mark, Split
 from commerce_core.base.errors import FileRefused
 from commerce_core.doctor import examine
-from commerce_core.parsing import batching, carrying, decoding, grouping, json_lines, raw_records
+from commerce_core.parsing import batching, carrying, decoding, groups, json_lines, raw_records
 from commerce_core.parsing.decoding import unpacked
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
@@ -77,7 +77,7 @@ def test_a_record_of_many_chunks_is_split_once(monkeypatch: pytest.MonkeyPatch):
         seen += len(body)
         return splitting.split_lines(body, line, dialect, mark)
 
-    monkeypatch.setattr(engine, "split_lines", counting)
+    monkeypatch.setattr(splits, "split_lines", counting)
     for end in (b"", b'"\nB,n\n'):
         profile, body = hostile.open_quote(20_000)
         seen = 0
@@ -117,7 +117,7 @@ def test_an_archive_has_as_many_parts_as_it_may(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("by", ENGINES)
 def test_a_group_has_as_many_records_as_it_may(by: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(grouping, "MOST_FOLDED", 10)
+    monkeypatch.setattr(groups, "MOST_FOLDED", 10)
     at_most, beyond = hostile.folded(10), hostile.folded(11)
     assert read(ENGINES[by], at_most[1], terms_of(at_most))["fates"] == {"folded": 10}
     told = read(ENGINES[by], beyond[1], terms_of(beyond))["refused"]
@@ -185,7 +185,7 @@ def test_however_few_cells_are_read_at_a_time_it_reads_alike(
 @pytest.mark.parametrize("length", [3, 4, 5, 40])
 def test_a_record_is_as_long_as_it_may_be(length: int, monkeypatch: pytest.MonkeyPatch):
     """Be it the header, whose end is looked for once."""
-    for module in (raw_records, engine, chunks, grouping):
+    for module in (raw_records, splits, chunks, groups):
         monkeypatch.setattr(module, "LONGEST_RECORD", 30)
     body = b"sku,product_name\nA," + b"n" * (length * 10) + b"\nB,n\n"
     terms = Terms("full", "EUR", UTC)

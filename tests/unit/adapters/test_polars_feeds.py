@@ -24,9 +24,7 @@ from hypothesis import strategies as st
 from adapters.polars_feeds import PolarsEngine, chunks, prepared, reject_buffer
 from adapters.polars_feeds.debris import is_plain, odd_texts
 from adapters.polars_feeds.tables import Table
-from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.progress import listed_with
-from commerce_core.ingestion.reject_report import RejectReport
 from commerce_core.parsing import raw_records
 from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, IndexedFingerprints
 from commerce_core.parsing.record_reader import Terms
@@ -47,7 +45,7 @@ from commerce_core.profiles.profile import (
 from commerce_core.schema.fields import BY_NAME, Mode, bits_of
 from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Noted, Problem
-from tests.support.engines import read, told
+from tests.support.engines import read, report, told
 from tests.support.strategies import (
     CELLS,
     DEBRIS,
@@ -582,19 +580,6 @@ def assert_reports_alike(file: SentFile, chunk: int, found: dict[int, Problem]) 
     assert report(fast, file.body, terms, found) == report(slow, file.body, terms, found)
 
 
-def report(
-    engine: FeedEngine, body: bytes, terms: Terms, found: dict[int, Problem]
-) -> tuple[int, bytes] | str:
-    try:
-        reading = engine.open(io.BytesIO(body), terms)
-        deque(reading.batches(), 0)
-        made = RejectReport.of("feed_x", reading, lambda: io.BytesIO(body), found, int)
-        written = made.stream().read()
-    except FileRefused as refused:
-        return str(refused)
-    return made.records, written
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("place", [True, False])
 def test_a_long_report_is_the_same_whether_there_is_a_place_for_it_or_not(
@@ -672,7 +657,7 @@ def test_what_is_recognised_is_what_would_have_been_read(
 def soon_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records of more than forty bytes are read by themselves."""
     monkeypatch.setattr("adapters.polars_feeds.unchanged.LONG", 40)
-    monkeypatch.setattr("adapters.polars_feeds.engine.LONG", 40)
+    monkeypatch.setattr("adapters.polars_feeds.splits.LONG", 40)
 
 
 LONG_NAMES = (
@@ -770,7 +755,8 @@ SPLIT_ONE_BY_ONE = (
     (b'{"sku": "A", "product_name": {"en": "One"}}\n' * 3, Profile(), "they aren't like most"),
     (b"_feed,sku,product_name\nx,A,One\nx,B,Two\nx,C,Three\n", Profile(),
      "the file is a report or an export"),
-    (b"Handle,Title\na,One\nb,Two\nc,Three\n", SHOPIFY, "some belong together"),
+    (b"Available,Location,SKU,Title\n1,X,A,One\n2,X,B,Two\n3,X,C,Three\n", SHOPIFY,
+     "some belong together"),
     (b"sku,product_name\nA,One\nB,Two\nC,Three\n", Profile(encoding="utf-7"),
      "utf-7 can write half characters"),
 )  # fmt: skip
@@ -852,7 +838,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         "commerce_core.parsing.raw_records",
         "commerce_core.parsing.delimited",
         "adapters.polars_feeds.chunks",
-        "adapters.polars_feeds.engine",
+        "adapters.polars_feeds.splits",
     ):
         monkeypatch.setattr(f"{module}.LONGEST_RECORD", 50)
 

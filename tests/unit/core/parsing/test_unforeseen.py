@@ -11,7 +11,7 @@ from attrs import evolve
 from polars.exceptions import PanicException
 
 import commerce_core
-from adapters.polars_feeds import PolarsEngine, engine
+from adapters.polars_feeds import PolarsEngine, engine, splits
 from adapters.polars_feeds.tables import TableReader
 from commerce_core.base.errors import FileRefused, Unavailable
 from commerce_core.commerce import Commerce
@@ -70,7 +70,7 @@ def test_columns_that_cant_be_read_are_read_one_by_one(
         raise error
 
     wanted = [read(ReferenceEngine(), body, TERMS) for body in (BODY, JSON)]
-    for module, name in ((TableReader, "__call__"), (engine, "split_lines"), (engine, "parse")):
+    for module, name in ((TableReader, "__call__"), (splits, "split_lines"), (engine, "parse")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, fails)
             assert [read(PolarsEngine(), body, TERMS) for body in (BODY, JSON)] == wanted

@@ -1,0 +1,106 @@
+"""Completing: what stands between splitting a file into columns and reading these.
+
+Records of a piece take cells from others, or go into others. What has come is remembered by what
+joins records one by one, so that any piece can be left to it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+import polars as pl
+from attrs import evolve, field, frozen
+
+from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.tables import PICTURES_OF_OTHERS
+from commerce_core.parsing.groups import as_head
+from commerce_core.parsing.prepared import Prepared
+from commerce_core.parsing.raw_records import RawRecord
+
+HEADS: Final = "heads"
+"""The column for which records are heads of variants, where some are, and no offers themselves."""
+
+
+@frozen
+class Completed:
+    """Records of a piece with what they take from others.
+
+    `others` have to be read one by one, and may stand among them; `fates` and `reasons` are of
+    those that are no offers. `sizes` are the characters of each with what it takes.
+    """
+
+    cells: pl.DataFrame
+    others: Sequence[Prepared] = ()
+    fates: Counter[str] = field(factory=Counter[str])
+    reasons: Counter[str] = field(factory=Counter[str])
+    sizes: pl.Series | None = None
+
+    def in_parts(self, most: int) -> Iterator["Completed"]:
+        """The same in parts of about `most` characters, in the order of the file."""
+        if self.sizes is None or self.sizes.sum() <= most or self.cells.is_empty():
+            yield self
+            return
+        parts = (self.sizes.cum_sum() - self.sizes) // most
+        begins = (parts != parts.shift(1)).fill_null(value=True).arg_true().to_list()
+        others, rest = list(self.others), evolve(self, sizes=None)
+        for start, end in zip(begins, [*begins[1:], None], strict=True):
+            behind = len(others) if end is None else self._before(others, end)
+            some, others = others[:behind], others[behind:]
+            yield evolve(rest, cells=self.cells[start:end], others=some)
+            rest = Completed(self.cells)
+
+    def _before(self, others: Sequence[Prepared], row: int) -> int:
+        """How many of the others stand before a row."""
+        line = int(self.cells["line"][row])
+        return sum(other.raw.line < line for other in others)
+
+    def one_by_one(
+        self, alone: Callable[[RawRecord], Prepared], width: int, delimiter: str
+    ) -> Iterator[Prepared]:
+        """The records in the order of the file."""
+        own = (self._one(alone, row, width, delimiter) for row in range(len(self.cells)))
+        return iter(sorted([*own, *self.others], key=lambda one: one.raw.line))
+
+    def _one(
+        self, alone: Callable[[RawRecord], Prepared], row: int, width: int, delimiter: str
+    ) -> Prepared:
+        one = alone(raw_at(self.cells, row, width, delimiter))
+        if HEADS in self.cells.columns and self.cells[HEADS][row]:
+            return as_head(one)
+        pictures = self.cells[PICTURES_OF_OTHERS][row] if PICTURES_OF_OTHERS in self.cells else ""
+        return evolve(one, pictures=tuple(pictures.split(" "))) if pictures else one
+
+
+class Completing(Protocol):
+    """Completes pieces of a file, which come in its order."""
+
+    def __call__(self, cells: pl.DataFrame) -> Completed:
+        """A piece with columns `line`, `text`, perhaps `end` and `lines`, and its cells."""
+        ...
+
+
+def raw_at(cells: pl.DataFrame, row: int, width: int, delimiter: str) -> RawRecord:
+    """The record in a row."""
+    found = cells.row(row, named=True)
+    own = [found[cell(index)] for index in range(width)]
+    sent = found["text"] + found.get("end", "")
+    return RawRecord(found["line"], own, "", found.get("lines", 1), delimiter, sent)
+
+
+def lengths(cells: pl.DataFrame) -> pl.Series:
+    """The characters of each record as it was sent."""
+    sent = [pl.col(name) for name in ("text", "end") if name in cells.columns]
+    return cells.select(
+        pl.sum_horizontal(text.str.len_chars().cast(pl.Int64) for text in sent)
+    ).to_series()
+
+
+def characters_taken(cells: pl.DataFrame, completed: pl.DataFrame) -> pl.Series:
+    """How many more characters records have, by the cells that were completed."""
+    if completed.width == 0:
+        return pl.repeat(0, len(cells), dtype=pl.Int64, eager=True)
+    more = (
+        completed[name].str.len_chars().cast(pl.Int64) - cells[name].str.len_chars()
+        for name in completed.columns
+    )
+    return pl.select(pl.sum_horizontal(more)).to_series()

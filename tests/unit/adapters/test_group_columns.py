@@ -1,0 +1,200 @@
+"""Groups completed as columns: what one by one gives, wherever pieces of the file end."""
+
+import csv
+import io
+import json
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adapters.polars_feeds import columns, delimited_columns
+from adapters.polars_feeds.batches import ColumnBatch
+from adapters.polars_feeds.completing import Completed
+from adapters.polars_feeds.engine import PolarsEngine
+from adapters.polars_feeds.group_columns import GroupCompleting
+from commerce_core.parsing import carrying, groups
+from commerce_core.parsing.prepared import Prepared
+from commerce_core.parsing.record_reader import RecordReader, Terms
+from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.profiles.profile import Column, Group, Profile, Skip
+from commerce_core.schema.fields import Mode
+from commerce_core.schema.record import Record
+from tests.support.engines import read, report
+
+
+def written(cells: tuple[str, ...]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+HEADER: Final = ("key", "title", "sku", "option", "picture", "more", "state", "price")
+SKIP: Final = (Skip("state", ("draft",), "a draft"),)
+FIELDS: Final = {
+    "sku": Column(("sku",)),
+    "product_name": Column(("title",)),
+    "additional_image_urls": Column(("more",)),
+    "price": Column(("price",)),
+}
+CARRIED: Final = (("title",), ("title", "state", "more"), ("key", "title", "title", "none"), ())
+
+
+def profile(group: Group) -> Profile:
+    return Profile(columns=FIELDS, skip=SKIP, group=group, identity=("{key}/{option}",))
+
+
+GROUPS: Final = st.builds(
+    Group,
+    st.sampled_from(["key", "key", "key", "none"]),
+    st.sampled_from(CARRIED),
+    st.sampled_from([("sku",), ("sku", "option"), ()]),
+    st.sampled_from(["picture", "picture", None]),
+    st.sampled_from([(), (), ("Product",), ("product", "K")]),
+)
+KEYS: Final = st.sampled_from(["k", "k", "k", "l", "l ", "", " ", "Product", "product", "key"])
+ROWS: Final = st.tuples(
+    KEYS,
+    st.sampled_from(["", "", "", "T", "U", " ", "Fatal error: x", "line\nbreak"]),
+    st.sampled_from(["", "", "1", "2", "3", "sku"]),
+    st.sampled_from(["", "", "S", "M"]),
+    st.sampled_from(["", "http://a/1", "http://a/2 ", "bad", "x" * 30]),
+    st.sampled_from(["", "", "http://b/1,http://b/2"]),
+    st.sampled_from(["", "", "", "draft", "active"]),
+    st.sampled_from(["", "5", "9.99", "x"]),
+)
+AS_TEXT: Final = st.one_of(
+    ROWS, ROWS, ROWS, ROWS, st.sampled_from([HEADER]),
+    st.tuples(ROWS, st.integers(0, 10)).map(lambda cut: (*cut[0], "", "y")[: cut[1]]),
+).map(written)  # fmt: skip
+ODD: Final = st.sampled_from(
+    [
+        '"k"x,T,9,,,,,\n',
+        "\n",
+        "k,\0,1,,,,,\n",
+        "k,T,1,,,,, \n",
+        "Fatal error: x\n",
+        ",,,,,,,\n",
+        "k",
+    ]
+)
+LINES: Final = st.lists(st.one_of(AS_TEXT, AS_TEXT, AS_TEXT, AS_TEXT, ODD), max_size=25)
+CHUNKS: Final = st.sampled_from([1, 20, 60, 150, 1 << 23])
+MODES: Final = st.sampled_from(["full", "delta"])
+
+
+def terms_of(group: Group, mode: Mode = "full") -> Terms:
+    return Terms(mode, "EUR", ZoneInfo("UTC"), profile(group))
+
+
+def assert_alike(body: bytes, terms: Terms, chunk: int) -> dict[str, Any]:
+    wanted = read(ReferenceEngine(), body, terms)
+    assert read(PolarsEngine(chunk), body, terms) == wanted
+    return wanted
+
+
+PLAIN: Final = Group("key", ("title",), ("sku",), "picture")
+HEADS: Final = Group("key", ("title",), ("sku",), "picture", ("product",))
+PICTURE: Final = written(("k", "", "", "", "http://a/1", "", "", ""))
+
+
+@given(LINES, GROUPS, CHUNKS, MODES)
+@example(["k,T,1,,,,,\n", PICTURE, PICTURE, "k,,2,,,,,\n", PICTURE], PLAIN, 20, "full")
+@example(["Product,T,,,,,,\n", PICTURE, "v,,2,,,,,\n", PICTURE, "v,,3,,,,,\n"], HEADS, 20, "full")
+@example(["Product,T,,,,,,draft\n", PICTURE, '"v"x\n', "v,,2,,,,,\n"], HEADS, 1, "full")
+def test_any_groups_read_alike(lines: list[str], group: Group, chunk: int, mode: Mode):
+    body = (written(HEADER) + "".join(lines)).encode()
+    assert_alike(body, terms_of(group, mode), chunk)
+
+
+@given(LINES, GROUPS, CHUNKS)
+def test_reports_of_any_groups_are_the_same(lines: list[str], group: Group, chunk: int):
+    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    wanted = report(ReferenceEngine(), body, terms, {})
+    assert report(PolarsEngine(chunk), body, terms, {}) == wanted
+
+
+@given(st.lists(ROWS, min_size=1, max_size=20), GROUPS, CHUNKS, MODES)
+def test_any_groups_of_objects_read_alike(
+    rows: list[tuple[str, ...]], group: Group, chunk: int, mode: Mode
+):
+    lines = [json.dumps(dict(zip(HEADER, row, strict=True))) for row in [("a",) * 8, *rows]]
+    for end in ("\n", "\r\n"):
+        assert_alike(end.join(lines).encode(), terms_of(group, mode), chunk)
+
+
+@given(LINES, GROUPS, CHUNKS, st.integers(1, 4), st.integers(1, 200), st.integers(10, 200))
+def test_what_is_too_much_is_refused_alike(
+    lines: list[str], group: Group, chunk: int, folded: int, longest: int, carried: int
+):
+    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "MOST_FOLDED", folded)
+        patch.setattr(groups, "LONGEST_RECORD", longest)
+        patch.setattr(carrying, "MOST_CARRIED", carried)
+        patch.setattr(carrying, "HIGHEST_CARRIED_RATIO", 0.1)
+        assert_alike(body, terms, chunk)
+
+
+@given(LINES, GROUPS, CHUNKS, st.lists(st.booleans(), min_size=1, max_size=5))
+def test_pieces_that_cant_be_completed_go_one_by_one(
+    lines: list[str], group: Group, chunk: int, fails: list[bool]
+):
+    """Whichever they are, and however much text completed records may have at a time."""
+    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    complete, calls = GroupCompleting._plan, 0
+
+    def failing(self: GroupCompleting, cells: pl.DataFrame) -> pl.DataFrame:
+        nonlocal calls
+        calls += 1
+        if fails[calls % len(fails)]:
+            raise RecursionError
+        return complete(self, cells)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GroupCompleting, "_plan", failing)
+        patch.setattr(columns, "text_of_batch", lambda _: 30)
+        patch.setattr(delimited_columns, "_MOST_RUNS", 2)
+        assert_alike(body, terms, chunk)
+
+
+@given(LINES, GROUPS, CHUNKS, st.lists(st.booleans(), min_size=1, max_size=5))
+def test_completed_records_that_cant_be_read_as_columns_are_read_one_by_one(
+    lines: list[str], group: Group, chunk: int, fails: list[bool]
+):
+    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    batch, calls = columns.ColumnReading._batch, 0
+
+    def failing(self: columns.ColumnReading, some: Completed) -> ColumnBatch:
+        nonlocal calls
+        calls += 1
+        if fails[calls % len(fails)]:
+            raise RecursionError
+        return batch(self, some)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns.ColumnReading, "_batch", failing)
+        patch.setattr(columns, "text_of_batch", lambda _: 60)
+        assert_alike(body, terms, chunk)
+
+
+def test_a_group_over_many_pieces_is_read_as_columns(monkeypatch: pytest.MonkeyPatch):
+    """Its first record is remembered, and none is read one by one but the last of each piece."""
+    rows = ["k,T,0,,,,,5\n", *(f"k,,{n},S,,,,5\n" for n in range(1, 2_000))]
+    body = (written(HEADER) + "".join(rows)).encode()
+    one_by_one = 0
+    call = RecordReader.__call__
+
+    def counting(self: RecordReader, prepared: Prepared) -> Record:
+        nonlocal one_by_one
+        one_by_one += 1
+        return call(self, prepared)
+
+    wanted = read(ReferenceEngine(), body, terms_of(PLAIN))
+    monkeypatch.setattr(RecordReader, "__call__", counting)
+    assert read(PolarsEngine(5_000), body, terms_of(PLAIN)) == wanted
+    assert {values["product_name"] for _, _, values, *_ in wanted["records"]} == {(str, "T")}
+    assert one_by_one <= 10
