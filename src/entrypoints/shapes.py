@@ -28,6 +28,7 @@ from commerce_core.base.durations import duration_text
 from commerce_core.catalog.product import Product
 from commerce_core.feeds.bulk_act import BulkAct
 from commerce_core.feeds.job import Job
+from commerce_core.feeds.place import PLACE_SETTINGS
 from commerce_core.feeds.pull import Fetch, Pull
 from commerce_core.feeds.scorecard import Scorecard
 from commerce_core.feeds.source import REJECT_FEED, REJECT_RECORDS, OnError
@@ -88,12 +89,7 @@ _ADDED: Final[Mapping[type, tuple[str, ...]]] = {
     Pull: (
         "kind",
         "url",
-        "host_key",
-        "pattern",
-        "marker",
-        "endpoint",
-        "region",
-        "queue_url",
+        *("host_key" if name == "host_keys" else name for name in PLACE_SETTINGS),
         "has_secret",
         "next_at",
     ),

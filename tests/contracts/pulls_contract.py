@@ -9,7 +9,7 @@ from commerce_core.base.errors import NotFound
 from commerce_core.base.ids import mint
 from commerce_core.feeds.backfill import Backfill
 from commerce_core.feeds.job import JobError
-from commerce_core.feeds.place import HttpsPlace, Place, S3Place, SftpPlace
+from commerce_core.feeds.place import SCHEMES, HttpsPlace, Place, S3Place, SftpPlace
 from commerce_core.feeds.pull import Fetch, FetchQuery, Pull
 from commerce_core.feeds.remote_file import PulledFile
 from commerce_core.ports.store import Store
@@ -25,6 +25,7 @@ KEY = "SHA256:" + "A" * 43
 QUEUE = "https://sqs.us-east-1.amazonaws.com/1/news"
 PLACES: tuple[Place, ...] = (
     HttpsPlace(URL),
+    HttpsPlace(URL.replace("https:", "http:")),
     SftpPlace("sftp://partner.example/out/", (KEY, KEY), "*.csv", "{name}.done"),
     S3Place("s3://bucket/out/", "https://s3.example", "us-east-1", "*", None, QUEUE),
 )
@@ -72,7 +73,10 @@ class TestPulls:
             unit.pulls.remove(source(1))
             assert unit.pulls.get(source(1)) is None
 
-    @pytest.mark.parametrize("place", PLACES, ids=[place.kind for place in PLACES])
+    def test_places_of_every_scheme_are_tried(self):
+        assert {place.url.partition(":")[0] for place in PLACES} == SCHEMES.keys()
+
+    @pytest.mark.parametrize("place", PLACES, ids=[place.url.partition(":")[0] for place in PLACES])
     def test_each_kind_of_place_is_kept_and_shown_at_its_source(self, store: Store, place: Place):
         _, sample = settled(store)
         with store.begin() as unit:

@@ -1,9 +1,11 @@
 """The quick ones of the faults that the platform survives; `make faults` tries them all."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from commerce_core.feeds.place import PlaceKind
 from tests.faults import addresses, feeds, orders
 
 pytestmark = pytest.mark.processes
@@ -23,4 +25,5 @@ def test_a_worker_may_die_at_any_point(tmp_path: Path):
 
 def test_no_address_leads_inside(tmp_path: Path):
     """However it is written, and whatever its name or a redirect leads to later."""
+    assert addresses.KINDS.keys() >= {*get_args(PlaceKind)}, "some kind of place isn't tried"
     assert "0 connections to the victim" in addresses.inside(tmp_path)

@@ -31,7 +31,7 @@ MOST_ADDRESSES: Final = 64
 """Addresses that a name may resolve to."""
 DEFAULT_PORTS: Final = {"https": 443, "http": 80, "sftp": 22}
 """The schemes that can be called, and the port of each."""
-USUAL_PORTS: Final = frozenset({22, 80, 443, 2222, 8080, 8443})
+USUAL_PORTS: Final = frozenset({*DEFAULT_PORTS.values(), 2222, 8080, 8443})
 """The ports that may be called by default: those that such servers usually have."""
 LAST_PORT: Final = 65_535
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

@@ -10,8 +10,9 @@ A place is written as a URL, whose scheme decides its kind, with the settings th
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Final, Literal, assert_never
+from typing import Any, ClassVar, Final, Literal, assert_never, get_args
 from urllib.parse import unquote, urlsplit
 
 from attrs import fields, frozen
@@ -19,7 +20,8 @@ from attrs import fields, frozen
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.base.network import LONGEST_URL
 
-SourceKind = Literal["push", "https", "sftp", "s3"]
+PlaceKind = Literal["https", "sftp", "s3"]
+SourceKind = Literal["push", PlaceKind]
 """How a source's files arrive: the partner sends them, or they are fetched from such a place."""
 
 LONGEST_PATTERN: Final = 200
@@ -41,9 +43,26 @@ _NAMED: Final = re.compile(r"\{(name|stem)\}", re.ASCII)
 
 
 @frozen
+class PlaceTraits:
+    """What holds for every place of a kind.
+
+    `needs_own_secret`: a partner has to send one, since without it the operator's access would be
+    used. `grows_in_place`: a file may be listed before all of it is there. `joins_user_and_secret`:
+    a colon separates them, so a user's name has none.
+    """
+
+    needs_own_secret: bool
+    grows_in_place: bool
+    joins_user_and_secret: bool
+
+
+@frozen
 class HttpsPlace:
     """One file of a web server."""
 
+    traits: ClassVar = PlaceTraits(
+        needs_own_secret=False, grows_in_place=False, joins_user_and_secret=True
+    )
     url: str
 
     @property
@@ -66,6 +85,9 @@ class SftpPlace:
     file that shows that another one is complete, such as `{name}.done`.
     """
 
+    traits: ClassVar = PlaceTraits(
+        needs_own_secret=False, grows_in_place=True, joins_user_and_secret=False
+    )
     url: str
     host_keys: tuple[str, ...]
     pattern: str | None = None
@@ -133,6 +155,9 @@ class S3Place:
     `SftpPlace`. `queue_url` is the queue of SQS that reports new keys.
     """
 
+    traits: ClassVar = PlaceTraits(
+        needs_own_secret=True, grows_in_place=False, joins_user_and_secret=False
+    )
     url: str
     endpoint: str | None = None
     region: str | None = None
@@ -187,17 +212,23 @@ class S3Place:
         """What the keys begin with."""
         return unquote(urlsplit(self.url).path).removeprefix("/")
 
+    @property
+    def is_folder(self) -> bool:
+        """Always: a prefix may begin any number of keys."""
+        return True
+
 
 Place = HttpsPlace | SftpPlace | S3Place
 Folder = SftpPlace | S3Place
 """Places that may have several files."""
 
-_KINDS: Final[dict[str, type[Place]]] = {
+SCHEMES: Final[Mapping[str, type[Place]]] = {
     "https": HttpsPlace, "http": HttpsPlace, "sftp": SftpPlace, "s3": S3Place,
 }  # fmt: skip
-PLACE_SETTINGS: Final = (
-    "host_keys", "pattern", "marker", "endpoint", "region", "queue_url",
-)  # fmt: skip
+"""What an address begins with, and the kind of place that it names."""
+PLACE_SETTINGS: Final = tuple(
+    dict.fromkeys(each.name for kind in SCHEMES.values() for each in fields(kind)[1:])
+)
 """The settings that only some kinds take; `host_key` for people, since there is mostly one."""
 
 
@@ -207,9 +238,10 @@ def place_of(url: str, **settings: Any) -> Place:  # noqa: ANN401 - each setting
     A setting that its kind doesn't take is refused.
     """
     scheme = url.partition(":")[0].lower()
-    kind = _KINDS.get(scheme)
+    kind = SCHEMES.get(scheme)
     if kind is None or not url.lower().startswith(f"{scheme}://"):
-        detail = "Use an address that begins with https://, sftp:// or s3://."
+        *others, last = (f"{each}://" for each in get_args(PlaceKind))
+        detail = f"Use an address that begins with {', '.join(others)} or {last}."
         raise InvalidInput.at("/url", "scheme_refused", detail)
     given = {name: value for name, value in settings.items() if value not in (None, ())}
     taken = {each.name for each in fields(kind)}
@@ -282,7 +314,7 @@ def _faults_of_folder(place: Folder) -> list[tuple[bool, Fault]]:
             Fault("/pattern", "bad_pattern", f"Use 1 to {LONGEST_PATTERN} characters."),
         ),
         (
-            pattern is not None and isinstance(place, SftpPlace) and not place.is_folder,
+            pattern is not None and not place.is_folder,
             Fault("/pattern", "bad_pattern", "Only a folder takes a pattern: end the URL with /."),
         ),
         (

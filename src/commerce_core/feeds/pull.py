@@ -10,7 +10,7 @@ from attrs import field, frozen
 from commerce_core.base.errors import Fault, refuse_if
 from commerce_core.feeds.backfill import Backfill
 from commerce_core.feeds.job import JobError
-from commerce_core.feeds.place import Place, SourceKind
+from commerce_core.feeds.place import Place, PlaceKind
 from commerce_core.feeds.schedule import Schedule
 from commerce_core.work.attempt import Progress
 
@@ -66,7 +66,7 @@ class Pull:
                 and not (
                     1 <= len(name) <= LONGEST_USERNAME
                     and name.isprintable()
-                    and not (":" in name and self.kind == "https")
+                    and not (":" in name and self.place.traits.joins_user_and_secret)
                 ),
                 Fault(
                     "/username",
@@ -77,7 +77,7 @@ class Pull:
         )
 
     @property
-    def kind(self) -> SourceKind:
+    def kind(self) -> PlaceKind:
         """From what kind of server."""
         return self.place.kind
 

@@ -15,7 +15,6 @@ from commerce_core.feeds.place import (
     IGNORED_ENDINGS,
     LONGEST_PATH,
     Folder,
-    SftpPlace,
     fits,
     marker_of,
     name_of,
@@ -141,7 +140,7 @@ def _verdict(
             return "wait", f"{name_of(marker_of(place, file.path) or '')} isn't there."
         if _is_older(marker, file):
             return "wait", f"{name_of(marker.path)} is older than the file."
-    elif isinstance(place, SftpPlace) and (before is None or now - before.seen_at < SETTLE):
+    elif place.traits.grows_in_place and (before is None or now - before.seen_at < SETTLE):
         return "wait", f"It has to stay as it is for {SETTLE.seconds} seconds."
     return "take", None
 

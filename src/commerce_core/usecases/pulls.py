@@ -126,7 +126,8 @@ class Pulls:
         judge(context, place, Access(username, secret))
         if isinstance(place, S3Place) and place.queue_url is not None:
             context.messages.judge(place)
-        if place.kind == "s3" and secret is None and context.principal.partner_id is not None:
+        is_partner = context.principal.partner_id is not None
+        if is_partner and secret is None and place.traits.needs_own_secret:
             detail = "Send the id and the secret of an access key for the bucket."
             raise InvalidInput.at("/secret", "secret_needed", detail)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from commerce_core.feeds.guards import GuardName, SettingName
+from commerce_core.feeds.place import SourceKind
 
 LONGEST_NAME: Final = 80
 """Characters of a name from a feed that a page shows; its title has more."""
@@ -89,6 +90,19 @@ def guard_figure(value: Decimal, guard: GuardName) -> str:
             return f"{value:f} column{'' if value == 1 else 's'}"
         case "truncated":
             return f"{value:f}"
+
+
+def arrival(kind: SourceKind) -> str:
+    """How a source's files come."""
+    match kind:
+        case "push":
+            return "files are uploaded"
+        case "https":
+            return "fetched by HTTPS"
+        case "sftp":
+            return "fetched by SFTP"
+        case "s3":
+            return "fetched from S3"
 
 
 def local_day(at: datetime, zone: str) -> str:

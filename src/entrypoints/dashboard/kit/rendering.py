@@ -112,8 +112,7 @@ def environment() -> Environment:
     for function in (
         formats.count, formats.amount, formats.size, formats.seconds, formats.stamp, formats.name,
         formats.words, formats.value, formats.visible, formats.marks, formats.local_day,
-        formats.guard_limit, formats.guard_figure,
-        duration_words,
+        formats.guard_limit, formats.guard_figure, formats.arrival, duration_words,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals.update(

@@ -1,11 +1,12 @@
 """Where a source's files are fetched from: the form of its settings, and rehearsing a fetch."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, get_args
 
 from attrs import frozen
 
 from commerce_core.base.errors import NotFound
 from commerce_core.commerce import Commerce
+from commerce_core.feeds.place import PlaceKind
 from commerce_core.feeds.pull import Pull
 from commerce_core.usecases.fetching.rehearsal import REHEARSAL_SECONDS
 from entrypoints.dashboard.kit.pages import Goto, act, page
@@ -13,18 +14,37 @@ from entrypoints.dashboard.kit.rendering import View
 from entrypoints.reading import optional, required
 from entrypoints.scalars import SourceId
 
-KINDS: Final = (
-    ("https", "A file of a web server"),
-    ("sftp", "A file or folder, by SFTP"),
-    ("s3", "A bucket of S3"),
-)
+
+@frozen
+class Form:
+    """How the form names a kind of place, what its address is like, and whether it has folders."""
+
+    title: str
+    hint: str
+    has_folders: bool
+
+
+def _form_of(kind: PlaceKind) -> Form:
+    match kind:
+        case "https":
+            hint = "one file at a public address: https://shop.example/feed.csv"
+            return Form("A file of a web server", hint, has_folders=False)
+        case "sftp":
+            hint = "sftp://shop.example/out/feed.csv, or a folder, which ends with /"
+            return Form("A file or folder, by SFTP", hint, has_folders=True)
+        case "s3":
+            hint = "s3://bucket/prefix: each key that begins with it"
+            return Form("A bucket of S3", hint, has_folders=True)
+
+
+FORMS: Final = {kind: _form_of(kind) for kind in get_args(PlaceKind)}
 
 
 @frozen(kw_only=True)
 class Choice:
     """Of which kind of server the form asks for the settings."""
 
-    kind: Literal["https", "sftp", "s3"] | None = optional(None, "Kind.")
+    kind: PlaceKind | None = optional(None, "Kind.")
 
 
 @frozen(kw_only=True)
@@ -58,11 +78,14 @@ def show_pull(commerce: Commerce, source_id: SourceId, parameters: Choice) -> Vi
     """Asks for the settings by which a source is fetched; the secret isn't shown."""
     source = commerce.sources.get(source_id)
     pull = pull_of(commerce, source_id)
+    kind: PlaceKind = parameters.kind or (pull.kind if pull else "https")
     values: dict[str, Any] = {
         "source": source,
         "pull": pull,
-        "kind": parameters.kind or (pull.kind if pull else "https"),
-        "KINDS": KINDS,
+        "kind": kind,
+        "hint": FORMS[kind].hint,
+        "has_folders": FORMS[kind].has_folders,
+        "KINDS": [(each, form.title) for each, form in FORMS.items()],
     }
     return View(
         "pull.html", f"How {source.source_name} is fetched", values=values,

@@ -5,12 +5,14 @@ from base64 import b64encode
 import pytest
 
 from commerce_core.base.errors import InvalidInput
+from commerce_core.base.network import DEFAULT_PORTS
 from commerce_core.feeds.place import (
     LONGEST_HOST_KEY,
     LONGEST_MARKER,
     LONGEST_PATH,
     LONGEST_PATTERN,
     MOST_HOST_KEYS,
+    SCHEMES,
     HttpsPlace,
     S3Place,
     SftpPlace,
@@ -42,6 +44,11 @@ def test_the_scheme_decides_the_kind():
         place_of("s3://bucket").kind,
     ]  # fmt: skip
     assert kinds == ["https", "sftp", "s3"]
+
+
+def test_each_scheme_has_a_port():
+    """But that of a bucket, whose server is another setting."""
+    assert SCHEMES.keys() - DEFAULT_PORTS.keys() == {"s3"}
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example/", "file:///etc/passwd", "feed.csv", "s3:x", ""])
