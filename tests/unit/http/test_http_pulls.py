@@ -1,9 +1,15 @@
 """Sources that are fetched, over HTTP."""
 
+from inspect import signature
+
 import pytest
+from attrs import fields
 
 from adapters.memory.fetcher import MemoryFetcher
+from commerce_core.feeds.place import PLACE_SETTINGS
 from commerce_core.usecases.fetching import backfilling
+from commerce_core.usecases.pulls import Pulls
+from entrypoints.http.routes.pulls import PullSettings
 from tests.unit.http.conftest import Api
 
 URL = "https://1.1.1.1/feed.csv"
@@ -19,6 +25,12 @@ def acme(api: Api) -> Api:
 
 def source_of(api: Api) -> str:
     return api.get("/v1/sources").json()["items"][0]["source_id"]
+
+
+def test_every_setting_of_a_place_can_be_set():
+    settings = {*PLACE_SETTINGS, "host_key"} - {"host_keys"}
+    assert signature(Pulls.set).parameters.keys() >= settings
+    assert {each.name for each in fields(PullSettings)} >= settings
 
 
 def test_a_source_is_fetched_by_a_schedule_and_on_request(acme: Api):

@@ -4,6 +4,7 @@ import io
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -18,11 +19,18 @@ from tests.support.receivers import URL, receivers
 
 NOW = datetime(2026, 6, 17, 4, tzinfo=UTC)
 FEEDS = ("feed", "catalog", "stock")
-"""What `test_events_and_audit` announces and checks."""
+"""What other tests in this folder announce and check."""
 
 
 def test_every_kind_has_a_schema():
     assert set(EVENT_SCHEMAS) == set(EVENT_KINDS)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVENT_KINDS if kind.startswith(FEEDS)])
+def test_what_is_announced_of_feeds_is_checked_where_it_happens(kind: EventKind):
+    """In a test that names the kind, and compares what was announced with the schemas."""
+    tests = (path.read_text("utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
+    assert any("check_announced(" in text and f'"{kind}"' in text for text in tests)
 
 
 @pytest.mark.parametrize("kind", EVENT_KINDS)
