@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from litestar import Response
 
 from commerce_core.activity.inbox import InboxQuery
 from commerce_core.analytics.reports import PartnerSales
 from commerce_core.feeds.bulk_act import FeedGroup
 from entrypoints.cli.demo.weeks import past
+from entrypoints.dashboard.kit.rendering import View
+from entrypoints.dashboard.routes import routes
+from entrypoints.settings import Settings
 from tests.e2e.dashboard.conftest import Person, Site
+from tests.support.calls import alerted_channel, disabled_webhook, waiting_fetch
 
 Visit = Callable[..., Person]
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -67,6 +73,8 @@ def paths(site: Site) -> dict[str, str]:
     bulk = c.bulk_acts.start(plan.group, count=plan.count)
     dirty = next(f for f in c.feeds.list(partner="Hopfenhaus")).feed_id
     applied = next(f for f in c.feeds.list(partner="Voltline") if f.status == "applied").feed_id
+    source = next(c.sources.list())
+    failed = disabled_webhook(c, "Kettle")
     return {
         "inbox": "/",
         "feeds": "/feeds",
@@ -89,7 +97,7 @@ def paths(site: Site) -> dict[str, str]:
         "partners": "/partners",
         "partner": f"/partners/{c.partners.get('Voltline').partner_id}",
         "sources": "/sources",
-        "source": f"/sources/{next(c.sources.list()).source_id}",
+        "source": f"/sources/{source.source_id}",
         "rules": "/rules?lint=true",
         "rule": f"/rules/{c.pricing.get('Vinyl days').rule_id}",
         "analytics": "/analytics?compare=dates",
@@ -102,14 +110,34 @@ def paths(site: Site) -> dict[str, str]:
         "alert channels": "/alert-channels",
         "alerts": "/alerts",
         "saved views": "/views",
-        "source settings": f"/sources/{next(c.sources.list()).source_id}/pull?kind=sftp",
-        "past files": f"/sources/{next(c.sources.list()).source_id}/backfill",
+        "source settings": f"/sources/{source.source_id}/pull?kind=sftp",
+        "past files": f"/sources/{source.source_id}/backfill",
         "statement": f"/statements/{next(c.statements.list()).statement_id}",
         "scorecard": f"/partners/{c.partners.get('Voltline').partner_id}/scorecard?weeks=13",
+        "confirmation": f"/orders/{order}/confirm",
+        "cancellation": f"/orders/{order}/cancel",
+        "fetch": f"/fetches/{waiting_fetch(c, source.source_id, source.partner_id).fetch_id}",
+        "webhook": f"/webhooks/{failed.webhook.webhook_id}",
+        "delivery": f"/deliveries/{failed.delivery.delivery_id}",
+        "alert channel": f"/alert-channels/{alerted_channel(c, 'Kettle').channel_id}",
         "system": "/system",
         "components": "/kit",
         "help": "/help",
     }
+
+
+def test_every_page_is_visited(paths: dict[str, str]):
+    """So that a new one is as accessible, and as narrow, as the others."""
+    pages = {
+        path
+        for handler in routes(Settings())
+        if (page := handler.opt.get("page")) and not page.is_act
+        if page.hints["return"] in (View, View | Response[Any])
+        for path in handler.paths
+    }
+    visited = [path.partition("?")[0] for path in ("/sign-in", *paths.values())]
+    alike = {page: re.compile(re.sub(r"\{[^}]+\}", "[^/]+", page)) for page in pages}
+    assert {page for page, one in alike.items() if not any(map(one.fullmatch, visited))} == set()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

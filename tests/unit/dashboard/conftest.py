@@ -10,16 +10,13 @@ import pytest
 from attrs import define, evolve
 from litestar.testing import TestClient
 
-from commerce_core.alerts.alert import Alert, entry_of
-from commerce_core.alerts.channel import Channel
 from commerce_core.commerce import Commerce
-from commerce_core.webhooks.delivery import Delivery
-from commerce_core.webhooks.subscription import Webhook
 from entrypoints.compose import open_platform
 from entrypoints.dashboard.routes import routes
 from entrypoints.settings import Settings
 from tests.support.applications import application, shared_examiners
 from tests.support.browsing import Visitor
+from tests.support.calls import alerted_channel, disabled_webhook, waiting_fetch
 
 HEADER = "sku,product_name,price,currency,quantity,brand,category\n"
 SETTINGS = Settings(database_url="memory:", most_upload_bytes=200_000)
@@ -105,47 +102,11 @@ def full(site: Site) -> Site:
     site.commerce.pricing.add({"name": "Spring", "benefit": {"percent": "10"}})
     for partner, prefix in (("Acme", "ACM"), ("Zebra Secrets", "ZEB")):
         fill(site, partner, prefix)
-        disabled_webhook(site, partner, prefix)
-        alerted_channel(site, partner, prefix)
+        disabled_webhook(site.commerce, partner)
+        alerted_channel(site.commerce, partner)
+        (source, *_) = site.commerce.sources.of(site.commerce.partners.get(partner).partner_id)
+        waiting_fetch(site.commerce, source.source_id, source.partner_id)
     site.commerce.saved_views.add("feeds", "Held", {"status": "held"})
     month_end = site.commerce.context.clock() + timedelta(days=40)
     Commerce(evolve(site.commerce.context, clock=lambda: month_end)).statements.close()
     return site
-
-
-def alerted_channel(site: Site, partner: str, prefix: str) -> None:
-    """A channel of the partner that has got an alert."""
-    context = site.commerce.context
-    now, owner = context.clock(), site.commerce.partners.get(partner).partner_id
-    channel = Channel(
-        channel_id=context.mint("chan"), partner_id=owner, url=f"https://{prefix.lower()}.example/",
-        created_at=now, updated_at=now,
-    )  # fmt: skip
-    item = next(i for i in site.commerce.inbox.get().items if i.partner_id == owner)
-    alert = Alert(
-        alert_id=context.mint("alrt"), channel_id=channel.channel_id, partner_id=owner,
-        severity="critical", entries=(entry_of(item, "new"),), created_at=now, due_at=now,
-    )  # fmt: skip
-    with context.store.begin() as unit:
-        unit.channels.add(channel)
-        unit.alerts.add([alert])
-
-
-def disabled_webhook(site: Site, partner: str, prefix: str) -> None:
-    """An endpoint of the partner that was disabled, with a delivery that failed."""
-    context = site.commerce.context
-    now, owner = context.clock(), site.commerce.partners.get(partner).partner_id
-    hook = Webhook(
-        webhook_id=context.mint("hook"), partner_id=owner, url=f"https://{prefix.lower()}.example/",
-        status="disabled", disabled_reason="failing", created_at=now, updated_at=now,
-        failing_since=now,
-    )  # fmt: skip
-    delivery = Delivery(
-        delivery_id=context.mint("dlv"), webhook_id=hook.webhook_id, partner_id=owner,
-        event_id=context.mint("evt"), sequence=1, kind="feed.held", subject=f"{prefix}-subject",
-        status="failed", attempts=1, created_at=now, due_at=None, finished_at=now,
-        http_status=500,
-    )  # fmt: skip
-    with context.store.begin() as unit:
-        unit.webhooks.add(hook)
-        unit.deliveries.add([delivery])

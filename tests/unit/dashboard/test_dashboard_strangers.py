@@ -14,7 +14,6 @@ from httpx import Response
 
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.bulk_act import FeedGroup
-from commerce_core.feeds.pull import Fetch
 from commerce_core.partners.access import GRANTABLE_SCOPES, PARTNER_SCOPES, Scope
 from entrypoints.dashboard.routes import routes
 from tests.support.browsing import Form, Visitor, found
@@ -89,7 +88,7 @@ def zebras(site: Site) -> dict[str, str]:
         "order_id": order.order_id,
         "fulfilment_id": part.fulfilments[0].fulfilment_id,
         "bulk_id": bulk.bulk_id,
-        "fetch_id": _fetch(site, source.source_id, owner.partner_id).fetch_id,
+        "fetch_id": next(commerce.pulls.fetches(partner=OTHER)).fetch_id,
         "view_id": commerce.saved_views.add("feeds", "ZEB-view", {"status": "held"}).view_id,
         "rule_id": next(iter(commerce.pricing.list())).rule_id,
         "statement_id": statement.statement_id or "",
@@ -101,16 +100,6 @@ def zebras(site: Site) -> dict[str, str]:
             if each.webhook_id == hook.webhook_id
         ),
     }
-
-
-def _fetch(site: Site, source_id: str, partner_id: str) -> Fetch:
-    """A fetch that waits for a worker."""
-    context = site.commerce.context
-    now = context.clock()
-    fetch = Fetch(context.mint("ftch"), source_id, partner_id, "request", now, now)
-    with context.store.begin() as unit:
-        unit.fetches.add([fetch])
-    return fetch
 
 
 def forms_of(operator: Visitor, things: Mapping[str, str]) -> dict[str, Form]:

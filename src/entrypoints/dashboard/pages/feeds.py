@@ -147,7 +147,7 @@ def reject_feed(commerce: Commerce, feed_id: FeedId, form: Rejection) -> Goto:
     return Goto(f"/feeds/{feed_id}", "Rejected. Nothing of it was applied.")
 
 
-@page("/feeds/{feed_id:str}/revert", scope="feeds:read")
+@page("/feeds/{feed_id:str}/revert", scope="feeds:read", is_expensive=lambda _: True)
 def show_revert(commerce: Commerce, feed_id: FeedId, parameters: Undo) -> View:
     """Shows what reverting a feed would do."""
     plan = commerce.reverts.plan(feed_id, undo=parameters.undo)
