@@ -33,12 +33,17 @@ YEAR = 10_000_000
 ORDERS_AT_ONCE = 50_000
 PLACE = """
     INSERT INTO sales_entries (entry_id, kind, at, order_id, item_id, partner_id, product_id, sku,
-                               currency, quantity, gross, discount, amount)
+                               currency, quantity, gross, discount, amount, opens)
     SELECT gen_random_uuid(), 'placed', %(first)s + n * %(step)s, lpad(to_hex(n), 32, '0')::uuid,
            lpad(to_hex(n * 2 + line), 32, '0')::uuid,
            lpad(to_hex(product %% 20 + 1), 32, '0')::uuid,
            lpad(to_hex(product + 1), 32, '0')::uuid, 'SKU', 'EUR', units, units * price, 1,
-           units * price - 1
+           units * price - 1,
+           CASE
+               WHEN line = 0 THEN 2
+               WHEN product %% 20 <> lag(product) OVER (PARTITION BY n ORDER BY line) %% 20 THEN 1
+               ELSE 0
+           END
     FROM generate_series(%(since)s::bigint, %(until)s::bigint - 1) AS n
     CROSS JOIN generate_series(0, 1) AS line
     CROSS JOIN LATERAL (

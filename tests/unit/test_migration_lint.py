@@ -71,6 +71,7 @@ def test_no_step_of_ours_holds_anybody_up(number: int):
         "ALTER TABLE jobs ALTER COLUMN outcome SET DEFAULT 'none', SET (fillfactor = 70)",
         "CREATE TABLE new (a integer NOT NULL CHECK (a > 0)); CREATE INDEX new_a ON new (a)",
         "CREATE TABLE new (a integer); INSERT INTO new (a) SELECT 1",
+        "CREATE AGGREGATE sum_of (bigint) (SFUNC = int8pl, STYPE = bigint)",
         f"{OUTSIDE}CREATE INDEX CONCURRENTLY IF NOT EXISTS jobs_by_kind ON jobs (kind)",
         f"{OUTSIDE}DROP INDEX CONCURRENTLY IF EXISTS jobs_by_kind",
         f"{OUTSIDE}ALTER TABLE jobs VALIDATE CONSTRAINT positive",

@@ -85,7 +85,10 @@ class Sales(Listing[EntryQuery, SalesEntry], Protocol):
     """The ledger, newest entry first."""
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
-        """Stores entries, which are never changed or deleted."""
+        """Stores entries, which are never changed or deleted.
+
+        What is placed of an order is added at once.
+        """
         ...
 
     def get(self, entry_id: str) -> SalesEntry:

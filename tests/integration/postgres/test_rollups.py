@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -162,6 +163,50 @@ def test_what_older_versions_wrote_is_rolled_up_first(store: PostgresStore, conn
     add(store, some_order(chance)[0])
     count = assert_equal(store)
     rolled_up(store, count)
+    assert_equal(store)
+
+
+def test_orders_of_older_versions_are_counted_from_their_lines(
+    store: PostgresStore, connect: Connect
+):
+    """Those didn't note with which lines an order opens, and may write beside this one."""
+    chance, behind = random.Random(7), connect()
+    for _ in range(6):
+        add(store, list(itertools.chain(*some_order(chance))))
+    behind.execute("UPDATE sales_entries SET opens = NULL")
+    for _ in range(6):
+        add(store, list(itertools.chain(*some_order(chance))))
+    count = assert_equal(store)
+    rolled_up(store, count)
+    behind.execute("UPDATE sales_entries SET opens = NULL")
+    assert assert_equal(store) == count
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        ["0.00001", "12.345678"],
+        ["922337203685477.5807", "0.01"],
+        ["999999999999999999999.99", "0.01"],
+        ["600000000000000", "600000000000000"],
+    ],
+    ids=["finer than any currency", "just fits", "too large for an amount", "too large for a sum"],
+)
+def test_amounts_of_any_size_are_rolled_up_exactly(store: PostgresStore, amounts: Sequence[str]):
+    """Amounts are added as whole numbers of 64 bits; what doesn't fit is added as decimals."""
+    lines = [line(PARTNERS[0]) for _ in amounts]
+    order = samples.order(*lines)
+    placed = [
+        evolve(samples.entry(order, item), gross=amount, discount=amount * 0, amount=amount,
+               partner_amount=amount)
+        for item, amount in zip(lines, map(Decimal, amounts), strict=True)
+    ]  # fmt: skip
+    back = [
+        evolve(entry, entry_id=samples.new_id("ent"), kind="refunded", at=entry.at + DAY)
+        for entry in placed
+    ]
+    add(store, [*placed, *back])
+    rolled_up(store, 2 * len(amounts))
     assert_equal(store)
 
 

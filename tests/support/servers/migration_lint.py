@@ -30,6 +30,8 @@ UNTRANSACTED = (
     r"ALTER TABLE \w+ VALIDATE CONSTRAINT \w+",
 )
 """What stands in a step outside a transaction, and there alone: it bears being done again."""
+_AGGREGATE = (r"CREATE AGGREGATE \w+ \(\w+\) \(SFUNC = \w+, STYPE = \w+\)",)
+"""Of functions that the server has: nothing waits for it, and no older version knows it."""
 _NEW_TABLE = re.compile(r"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+) \(")
 _OF_A_TABLE = re.compile(
     r"(ALTER TABLE|CREATE (?:UNIQUE )?INDEX \w+ ON|INSERT INTO|COMMENT ON TABLE) (\w+)"
@@ -59,7 +61,7 @@ def _parts(step: Migration, statement: str, made: Collection[str]) -> Iterator[s
             yield statement
         return
     table = _OF_A_TABLE.match(statement)
-    if _NEW_TABLE.match(statement) or (table and table[2] in made):
+    if _NEW_TABLE.match(statement) or _is(_AGGREGATE, statement) or (table and table[2] in made):
         return
     if table is None or table[1] != "ALTER TABLE":
         if not (step.needs and _is((r"DROP TABLE (IF EXISTS )?\w+",), statement)):

@@ -38,6 +38,7 @@ _COLUMNS: Final[Mapping[str, LiteralString]] = {
     "quantity": "int", "gross": "numeric", "discount": "numeric", "amount": "numeric",
     "partner_amount": "numeric", "platform_amount": "numeric", "platform_discount": "numeric",
     "part_id": "uuid", "refund_id": "uuid", "reverses": "uuid", "reason": "text",
+    "opens": "smallint",
 }  # fmt: skip
 # Rows of versions before there were terms have no parts: what was paid is the partner's.
 SELECT_ENTRIES: Final = """
@@ -58,7 +59,12 @@ class Sales:
 
     def add(self, entries: Iterable[SalesEntry]) -> None:
         """Keeps entries."""
-        rows = [params_of(entry) | {"platform_amount": entry.platform_amount} for entry in entries]
+        seen = set[tuple[str | None, ...]]()
+        rows = [
+            params_of(entry)
+            | {"platform_amount": entry.platform_amount, "opens": _opens(entry, seen)}
+            for entry in entries
+        ]
         self._db.execute(_INSERT, [rows_document(rows)])
 
     def page(self, query: EntryQuery, after: Position | None, limit: int) -> Page[SalesEntry]:
@@ -137,6 +143,15 @@ class Sales:
             query, params = _FIRST_OF_PARTNER, {"partner_id": maybe_digits(partner_id)}
         (first,) = self._db.execute(query, params).fetchone() or (None,)
         return first
+
+
+def _opens(entry: SalesEntry, seen: set[tuple[str | None, ...]]) -> int | None:
+    """2 for the first line of an order that is placed, 1 for the first of another partner in it."""
+    if entry.kind != "placed":
+        return None
+    before = len(seen)
+    seen.update([(entry.order_id,), (entry.order_id, entry.partner_id)])
+    return len(seen) - before
 
 
 _FIRST: Final = "SELECT min(at) FROM sales_entries"

@@ -8,8 +8,9 @@ or above the horizon, never both; writers take no part in this.
 from typing import Final
 
 from attrs import frozen
+from psycopg.errors import NumericValueOutOfRange
 
-from adapters.postgres.collections.rollup_levels import LEVELS, ROLL_UP
+from adapters.postgres.collections.rollup_levels import LEVELS, ROLL_UP, ROLL_UP_ANY
 from adapters.postgres.connection.rows import Connection
 from commerce_core.analytics.rollup import REASON_SPANS, SPANS
 
@@ -49,7 +50,11 @@ class Roller:
             "reason_spans": [int(span.total_seconds()) for span in REASON_SPANS],
             **{name: int(span.total_seconds()) for name, span in zip(LEVELS, SPANS, strict=True)},
         }
-        (rolled,) = self._db.execute(ROLL_UP, params).fetchone() or (0,)
+        try:
+            with self._db.transaction():
+                (rolled,) = self._db.execute(ROLL_UP, params).fetchone() or (0,)
+        except NumericValueOutOfRange:
+            (rolled,) = self._db.execute(ROLL_UP_ANY, params).fetchone() or (0,)
         self._db.execute("UPDATE sales_horizon SET txid = %s::xid8", [after])
         return rolled
 
