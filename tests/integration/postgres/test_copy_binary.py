@@ -24,7 +24,7 @@ from adapters.postgres.ingest.copy_binary import (
     numeric,
     texts,
 )
-from adapters.postgres.ingest.staging import sql_type
+from adapters.postgres.ingest.session_tables import sql_type
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS
 from tests.support.examples import ONE_FIXTURE, scaled
 

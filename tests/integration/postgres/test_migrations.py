@@ -10,7 +10,7 @@ from attrs import evolve
 
 from adapters.postgres import migrations
 from adapters.postgres.connection.locks import try_migrating
-from adapters.postgres.ingest.staging import sql_type
+from adapters.postgres.ingest.session_tables import sql_type
 from adapters.postgres.migrations import Migration, all_migrations, migrate
 from commerce_core.base.errors import Unavailable
 from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS

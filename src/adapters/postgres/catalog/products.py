@@ -186,6 +186,7 @@ class Products:
             LIMIT %(limit)s
             """,
             params_of(publication) | {"limit": limit},
+            anew=True,
         )
 
     def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:

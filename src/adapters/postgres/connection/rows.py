@@ -150,11 +150,16 @@ def named(kind: ids.Kind) -> Callable[[str], str]:
 
 
 def fetch(
-    db: Connection, rows: RowFactory[T], query: QueryNoTemplate, params: Params = ()
+    db: Connection,
+    rows: RowFactory[T],
+    query: QueryNoTemplate,
+    params: Params = (),
+    *,
+    anew: bool = False,
 ) -> list[T]:
-    """All rows of a query."""
+    """All rows of a query; with `anew` it isn't prepared, and so planned each time."""
     with _cursor(db, rows) as cursor:
-        return cursor.execute(query, params).fetchall()
+        return cursor.execute(query, params, prepare=False if anew else None).fetchall()
 
 
 def fetch_one(

@@ -128,18 +128,14 @@ def contained(db: Connection, comparison: Comparison, product_ids: Sequence[str]
     query = by_sku + by_fingerprint if comparison.matched else by_sku
     feed_context = comparison.plan.feed_context
     params = {"ids": list(product_ids), "refused": [*PROBLEMS, "absent"]}
-    rows = db.execute(query, owner(feed_context) | params).fetchall()
+    rows = db.execute(query, owner(feed_context) | params, prepare=False).fetchall()
     return [row[0] for row in rows]
 
 
 def lock_partner(db: Connection, partner_id: str) -> None:
     """Waits until no other unit feeds the partner; then none does until this unit ends."""
-    # Work on a feed takes as long as its file is long, and the lease watches over it. What the
-    # session has prepared is planned anew: its plans may be those for a table without rows.
-    db.execute(
-        "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-        "SET LOCAL plan_cache_mode = force_custom_plan"
-    )
+    # Work on a feed takes as long as its file is long, and the lease watches over it.
+    db.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
     bear_stalls(db)
     hold_feeds_of(db, UUID(digits(partner_id)))
 

@@ -68,6 +68,8 @@ def rows_of(
     `sets_currency`: the file has a column of currencies, so a blank one is set too.
     """
     for batch in batches:
+        if batch.records_read == len(batch.matched):
+            continue
         frame = frame_of(batch)
         if frame is None:
             yield "".join(_lines(batch, names, shapes)).encode()

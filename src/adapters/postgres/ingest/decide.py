@@ -51,7 +51,7 @@ def _find_repeated(db: Connection) -> None:
     # Grouping is a hash in one pass; the window, which sorts, sees only what is there twice.
     db.execute(
         """
-        CREATE TEMPORARY TABLE repeated ON COMMIT DROP AS
+        INSERT INTO repeated (line, later)
         SELECT line, later
         FROM (
             SELECT line, lead(line) OVER (PARTITION BY sku ORDER BY line) AS later
@@ -71,27 +71,6 @@ def _find_repeated(db: Connection) -> None:
 
 def _decide(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     """Decides the fate of each record that counts, and keeps it unless it is `unchanged`."""
-    db.execute(
-        """
-        CREATE TEMPORARY TABLE decided (
-            line int4,
-            fate text,
-            product_id uuid,
-            place tid,
-            changed int8,
-            price numeric,
-            sale_price numeric,
-            currency text,
-            field text,
-            amount numeric,
-            moved_from numeric,
-            moved_to numeric,
-            leaps boolean,
-            doubt text,
-            near text
-        ) ON COMMIT DROP
-        """
-    )
     known = currencies()
     db.execute(
         _statement(staged.form, own_first=feed_context.mode == "delta"),

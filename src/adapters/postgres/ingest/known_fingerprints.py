@@ -18,7 +18,7 @@ from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.fingerprint_entries import ID, IN_STOCK, Entries, same_ids
 from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
 from adapters.postgres.ingest.match import AT_PLACE, owner
-from adapters.postgres.ingest.staging import analyse_if_many
+from adapters.postgres.ingest.session_tables import analyse_if_many
 from commerce_core.parsing.fingerprints import Fingerprint, IndexedFingerprints, Match
 from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.engine import Batch
@@ -136,7 +136,8 @@ class Matched:
             WHERE NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = m.product_id)
             """
         )
-        again = self.known.numbers_of({product_id.bytes for (product_id,) in rows})
+        ids = {product_id.bytes for (product_id,) in rows}
+        again = self.known.numbers_of(ids) if ids else ()
         return tuple(sorted({*again, *self._twice}))
 
 

@@ -185,7 +185,10 @@ def _changed(db: Connection, source_id: str, since: list[UUID]) -> Entries:
 
 
 def fetch_entries(db: Connection, query: sql.Composed, params: Params) -> Entries:
-    """The entries of a query that gives their bytes."""
+    """The entries of a query that gives their bytes.
+
+    It isn't prepared: a plan that is kept may be one for a table without rows.
+    """
     with db.cursor(binary=True) as cursor:
-        (packed,) = cursor.execute(query, params).fetchone() or (None,)
+        (packed,) = cursor.execute(query, params, prepare=False).fetchone() or (None,)
     return Entries.of(packed or b"")

@@ -31,7 +31,7 @@ from adapters.postgres.ingest.copy_binary import (
 from adapters.postgres.ingest.copy_columns import ROWS_OF_BLOCK, frame_of
 from adapters.postgres.ingest.fingerprint_entries import ID, entries_of
 from adapters.postgres.ingest.known_packed import keep, parts_of
-from adapters.postgres.ingest.staging import sql_type
+from adapters.postgres.ingest.session_tables import sql_type
 from commerce_core.catalog.publication import Publication
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
 from commerce_core.plans.comparison import FeedContext, Plan

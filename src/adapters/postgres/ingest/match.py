@@ -45,7 +45,7 @@ def match(db: Connection, feed_context: FeedContext, staged: Staged) -> None:
     among = EACH_BY_ITS_KEY if staged.records <= FEW else _ALL_OF_PARTNER
     query = sql.SQL(
         """
-        CREATE TEMPORARY TABLE matched ON COMMIT DROP AS
+        INSERT INTO matched (line, product_id, place)
         SELECT s.line, p.product_id, p.place
         FROM staged s
         JOIN {among} AS p ON p.partner_id = %(partner_id)s AND p.sku = s.sku
@@ -98,7 +98,7 @@ def find_absent(db: Connection, feed_context: FeedContext, *, matched: bool) -> 
     )"""
     query = sql.SQL(
         """
-        CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
+        INSERT INTO missing (product_id, place)
         SELECT p.product_id, p.ctid AS place
         FROM {among} p
         WHERE p.partner_id = %(partner_id)s AND p.source_id = %(source_id)s
@@ -119,7 +119,7 @@ def find_lost_zeros(db: Connection) -> int:
     """
     query = sql.SQL(
         """
-        CREATE TEMPORARY TABLE with_zeros ON COMMIT DROP AS
+        INSERT INTO with_zeros (product_id, sku, bare)
         SELECT p.product_id, p.sku, ltrim(p.sku, '0') AS bare
         FROM missing m
         JOIN {product} AS p ON TRUE

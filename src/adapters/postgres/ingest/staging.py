@@ -1,15 +1,13 @@
-"""The records of a feed on their way in: a temporary table of this transaction, filled by COPY.
-
-    staged (line, shape, rejected, deletes, sku, upper, lower, one column per field)
+"""The records of a feed on their way in: the table `staged` of the session, filled by COPY.
 
 Matched records aren't there. A record's `shape` numbers the set of fields that it sets. Nearly
 always a file has one or two, so "left alone or cleared?" costs nothing: it is answered when the SQL
 is written.
 """
 
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
-from typing import Final, LiteralString, assert_never
+from typing import Final
 
 from attrs import evolve, frozen
 from psycopg import sql
@@ -17,45 +15,12 @@ from psycopg import sql
 from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.copy import copying
 from adapters.postgres.ingest.copy_columns import FIXED, Shapes, Sift, all_of_them, rows_of
+from adapters.postgres.ingest.session_tables import analyse_if_many, make_tables
 from commerce_core.ports.engine import Batch
-from commerce_core.schema import fields as schema
-from commerce_core.schema.fields import BY_NAME, PRODUCT_FIELDS, Kind
+from commerce_core.schema.fields import PRODUCT_FIELDS
 
 MOST_FORMS: Final = 64
 """Forms of files whose statements are kept; making one takes longer than a small feed needs it."""
-_FIXED_TYPES: Final[tuple[LiteralString, ...]] = (
-    "int4",
-    "int4",
-    "bool",
-    "bool",
-    "text",
-    "int8",
-    "int8",
-)
-
-
-def sql_type(kind: Kind) -> LiteralString:
-    """The type of the column that keeps values of a kind."""
-    match kind:
-        case (
-            schema.Text() | schema.Word() | schema.CurrencyCode() | schema.Gtin()
-            | schema.Category() | schema.Options() | schema.Url()
-        ):  # fmt: skip
-            return "text"
-        case schema.Amount() | schema.Grams():
-            return "numeric"
-        case schema.Whole():
-            return "int8"
-        case schema.Instant():
-            return "timestamptz"
-        case schema.Urls():
-            return "text[]"
-        case schema.YesNo():
-            return "bool"
-        case schema.Attributes():
-            return "jsonb"
-        case _:
-            assert_never(kind)
 
 
 @contextmanager
@@ -63,13 +28,17 @@ def by_sets(db: Connection) -> Generator[None]:
     """Makes the planner join by hashing meanwhile, whatever it believes the tables to hold.
 
     A catalog that has just been loaded has no statistics yet. The planner then takes a partner's
-    million products for one, and walks the staged records for each of them.
+    million products for one, and walks the staged records for each of them. What the session has
+    prepared is planned anew: its plans may be those for tables without rows.
     """
-    db.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+    db.execute(
+        "SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
+        "SET LOCAL plan_cache_mode = force_custom_plan"
+    )
     yield
     db.execute(
         "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT;"
-        "SET LOCAL work_mem TO DEFAULT"
+        "SET LOCAL work_mem TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT"
     )
 
 
@@ -135,52 +104,12 @@ def stage(
     """
     wanted = {*columns, "currency"}
     names = tuple(name for name in PRODUCT_FIELDS if name in wanted)
-    if again:
-        _drop(db)
-    _create(db, names)
+    make_tables(db, again=again)
     shapes = Shapes(names)
     sets_currency = "currency" in columns
-    with copying(db, sql.SQL("COPY staged FROM STDIN")) as sender:
+    sent = sql.SQL(", ").join(map(sql.Identifier, (*FIXED, *names)))
+    with copying(db, sql.SQL("COPY staged ({}) FROM STDIN").format(sent)) as sender:
         for block in rows_of(batches, names, shapes, sift, sets_currency=sets_currency):
             sender.put(block)
     analyse_if_many(db, "staged (line, sku)", sender.rows)
     return Staged(names, tuple(map(frozenset, shapes.numbers)), sender.rows)
-
-
-FEW_UNANALYSED: Final = 500
-"""Rows of a temporary table up to which making its statistics takes longer than they can save."""
-
-
-def analyse_if_many(db: Connection, table: LiteralString, rows: int) -> None:
-    """Lets the planner know a temporary table; it takes every record for the same one otherwise."""
-    if rows > FEW_UNANALYSED:
-        db.execute(f"ANALYZE {table}")
-
-
-def _create(db: Connection, names: Sequence[str]) -> None:
-    own_types: list[LiteralString] = [sql_type(BY_NAME[name].kind) for name in names]
-    types = (*_FIXED_TYPES, *own_types)
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(name), sql.SQL(type_), sql.SQL(' COLLATE "C"' if name == "sku" else "")
-        )
-        for name, type_ in zip((*FIXED, *names), types, strict=True)
-    )
-    create = """
-        CREATE TEMPORARY TABLE unmatched (product_id uuid) ON COMMIT DROP;
-        CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP
-        """
-    db.execute(sql.SQL(create).format(columns))
-
-
-def _drop(db: Connection) -> None:
-    """Drops the tables of a comparison, and with them the session's prepared statements.
-
-    psycopg forgets those at any DROP, so it is left to the end of the transaction where it can be.
-    """
-    db.execute(
-        """
-        DROP TABLE IF EXISTS pg_temp.staged, pg_temp.unmatched, pg_temp.matched, pg_temp.repeated,
-            pg_temp.decided, pg_temp.missing, pg_temp.with_zeros
-        """
-    )
