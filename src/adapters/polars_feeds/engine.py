@@ -61,6 +61,10 @@ _OF_HALF_CHARACTERS: Final = ("utf-7", "unicode-escape", "raw-unicode-escape")
 """Encodings in which half a character can be written, which no column of text can have."""
 _OTHERS: Final = "they aren't like most"
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
+_FEW: Final = 128
+"""Records up to which reading them one by one is quicker than as columns."""
+_FEW_BYTES: Final = 1 << 18
+"""The bytes that few records have at most."""
 
 
 @frozen
@@ -242,7 +246,7 @@ class PolarsReading:
         if len(unknown):
             self._waiting.append(unknown)
         warned = KnownWarnings.among(
-            records, self._codes, lambda rows: self._batch(records[rows]).problems(NO_LIMIT)
+            records, self._codes, lambda rows: self._some(records[rows]).problems(NO_LIMIT)
         )
         # A batch of none too, so that progress is shown.
         yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter(), warned)
@@ -259,7 +263,13 @@ class PolarsReading:
         """The records that wait for being read."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            yield self._batch(pl.concat(waiting))
+            yield self._some(pl.concat(waiting))
+
+    def _some(self, asked: pl.DataFrame) -> ColumnBatch:
+        """Reads some records of a file whose others are known; nearly always they are few."""
+        if len(asked) > _FEW or asked["text"].str.len_bytes().sum() > _FEW_BYTES:
+            return self._batch(asked)
+        return self._batch_of([], self._read_odd(asked), Counter(), Counter())
 
     def _batch(self, asked: pl.DataFrame, as_csv: bytes | None = None) -> ColumnBatch:
         """Reads records; `as_csv` is their text, if it is there."""
@@ -276,8 +286,18 @@ class PolarsReading:
         for each in long.iter_slices(1):
             odd = [*odd, *self._read_odd(each)]
         self._one_by_one += len(odd)
+        return self._batch_of(parts, odd, fates, reasons)
+
+    def _batch_of(
+        self,
+        parts: list[Part],
+        odd: Sequence[tuple[Prepared, Record]],
+        fates: Counter[str],
+        reasons: Counter[str],
+    ) -> ColumnBatch:
+        """A batch of what was read as columns and what one by one."""
         if odd_offers := [(p, record) for p, record in odd if record.fate is None]:
-            parts.append(Oddities(odd_offers))
+            parts = [*parts, Oddities(odd_offers)]
         fates = fates + Counter(record.fate for _, record in odd if record.fate is not None)
         reasons = reasons + Counter(r.reason for _, r in odd if r.reason is not None)
         return ColumnBatch(self.header.mapping, parts, _NONE_KNOWN, fates, reasons)
