@@ -12,6 +12,7 @@ from attrs import evolve
 
 from adapters.postgres import PostgresStore
 from adapters.postgres.ingest import match
+from adapters.postgres.ingest.session_tables import FEW_UNANALYSED
 from adapters.postgres.ingest.staging import by_sets, stage
 from adapters.postgres.store import Unit
 from commerce_core.catalog.product import Product
@@ -149,21 +150,36 @@ def test_a_few_records_are_matched_by_their_keys_whatever_the_statistics(
 def test_a_session_keeps_what_it_has_prepared_from_feed_to_feed(database: str):
     """Parsing all statements each time would take more than executing those of a small feed.
 
-    They are planned each time all the same, since a session that is kept knew smaller tables.
+    Plans are kept for feeds of few records only: a session that is kept knew smaller tables.
     """
     with closing(PostgresStore(database, most_connections=1)) as single:
         _, main = samples.settled(single)
         for brand in map(str, range(12)):
             samples.publish(single, main, *products(range(3), brand=brand))
-        with single.begin() as unit:
-            rows = cast("Unit", unit).products._db.execute(
-                """
-                SELECT sum(generic_plans), min(custom_plans) > 5
-                FROM pg_prepared_statements
-                WHERE statement ~ 'INTO (decided|product_versions)' OR statement ~ 'UPDATE products'
-                """
-            )
-            assert rows.fetchone() == (0, True)
+        few = plans_of_feeds(single)
+        for brand in map(str, range(3)):
+            samples.publish(single, main, *products(range(FEW_UNANALYSED + 1), brand=brand))
+        many = plans_of_feeds(single)
+    assert few.keys() == {"decided", "product_versions", "products"}
+    for name, (kept, made) in few.items():
+        assert (kept > 5, made) == (True, 0), name
+        assert many[name][0] == kept, name
+        assert many[name][1] >= 2, name
+
+
+def plans_of_feeds(single: PostgresStore) -> dict[str, tuple[int, int]]:
+    """How often each statement that decides or applies ran by a kept plan, and how often not."""
+    with single.begin() as unit:
+        rows = cast("Unit", unit).products._db.execute(
+            """
+            SELECT substring(statement FROM '(?:INSERT INTO|UPDATE) ([a-z_]+)'), sum(generic_plans),
+                   sum(custom_plans)
+            FROM pg_prepared_statements
+            WHERE statement ~ 'INTO (decided|product_versions)' OR statement ~ 'UPDATE products'
+            GROUP BY 1
+            """
+        )
+        return {name: (int(kept), int(made)) for name, kept, made in rows}
 
 
 def test_what_products_were_is_kept(store: PostgresStore, source: Source, connect: Connect):

@@ -14,6 +14,7 @@ from adapters.postgres.ingest.compare import Comparison
 from adapters.postgres.ingest.decide import AMONG_CHANGED, settled_value
 from adapters.postgres.ingest.known_fingerprints import reread
 from adapters.postgres.ingest.known_packed import is_much, keep_also
+from adapters.postgres.ingest.session_tables import FEW_UNANALYSED
 from adapters.postgres.ingest.staging import MOST_FORMS, Staged, by_sets
 from commerce_core.catalog.publication import Publication
 from commerce_core.plans.comparison import MONEY
@@ -36,12 +37,13 @@ _CHANGED: Final = """(
 def apply(db: Connection, comparison: Comparison, publication: Publication, stem: str) -> int:
     """Does what was decided; returns the source's active products afterwards."""
     plan, staged = comparison.plan, comparison.staged
+    changed = plan.updated + plan.restored + plan.removed
     params = {
         "partner_id": digits(plan.feed_context.partner_id),
         "source_id": digits(plan.feed_context.source_id),
         "publication_id": digits(publication.publication_id),
         "stem": stem,
-        "before_new": plan.updated + plan.restored + plan.removed,
+        "before_new": changed,
     }
     after = plan.before
     if is_much(comparison.reread, plan.before):
@@ -53,8 +55,8 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
             plan.feed_context.source_id,
             (comparison.agreed, again),
         )
-    with by_sets(db):
-        if params["before_new"]:
+    with by_sets(db, few=max(staged.records, changed) <= FEW_UNANALYSED):
+        if changed:
             _keep_history(db, params)
             if plan.updated + plan.restored:
                 after += _change(db, staged, params) - plan.updated

@@ -35,6 +35,7 @@ from adapters.postgres.ingest.match import (
     owner,
     remove_absent,
 )
+from adapters.postgres.ingest.session_tables import FEW_UNANALYSED
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 from commerce_core.catalog.publication import CHANGE_KINDS, ChangeKind
@@ -95,14 +96,15 @@ def compare(
             agreeing = Agreeing.among(db, feed_context, matched)
     sift = agreeing.sift if agreeing else all_of_them
     staged = stage(db, feed_context.columns, passing, sift=sift, again=again)
-    with by_sets(db):
+    owned = _count_owned(db, feed_context, matched)
+    with by_sets(db, few=staged.records <= FEW_UNANALYSED):
         match(db, feed_context, staged)
         if matched and matched.count:
             matched.keep_unmatched(db)
             if contested := matched.contested(db):
                 return Comparison(Plan(feed_context=feed_context, contested=contested), staged)
         decide(db, feed_context, staged)
-        plan = _plan(db, feed_context, staged, problem_limit, matched)
+        plan = _plan(db, feed_context, staged, problem_limit, matched, owned=owned)
     # A feed that is read without fingerprints, a small delta, will be so the next time too.
     if not matched:
         return Comparison(plan, staged)
@@ -146,10 +148,12 @@ def _plan(
     staged: Staged,
     problem_limit: int,
     matched: Matched | None,
+    *,
+    owned: Mapping[str, int],
 ) -> Plan:
     """The counts and figures of what was decided."""
     unread = matched.count if matched else 0
-    read, fates, owned = _count_read(db), _count_fates(db), _count_owned(db, feed_context, matched)
+    read, fates = _count_read(db), _count_fates(db)
     if feed_context.mode == "delta" and not unread and not fates["created"]:
         # Nothing will be removed for being absent, so it needn't be known what is.
         absent = owned["before"] - count_present(db, feed_context)
@@ -252,7 +256,8 @@ def _count_owned(
           AND p.status = 'active'
         """
     ).format(sold_out(*OWN_STOCK))
-    return _counts(db, query, owner(feed_context))
+    with by_sets(db):
+        return _counts(db, query, owner(feed_context))
 
 
 def _count_updates(db: Connection) -> Counter[str]:

@@ -230,7 +230,8 @@ def _blocks(
     with db.cursor(binary=True) as cursor:
         while after is not None:
             params = owner(feed_context) | {"after": after, "limit": _AT_ONCE}
-            ids, texts, after = cursor.execute(query, params).fetchone() or (None, None, None)
+            row = cursor.execute(query, params, prepare=False).fetchone()
+            ids, texts, after = row or (None, None, None)
             if ids is None or texts is None:
                 continue
             found = hashed(_split(texts))

@@ -24,21 +24,26 @@ MOST_FORMS: Final = 64
 
 
 @contextmanager
-def by_sets(db: Connection) -> Generator[None]:
+def by_sets(db: Connection, *, few: bool = False) -> Generator[None]:
     """Makes the planner join by hashing meanwhile, whatever it believes the tables to hold.
 
     A catalog that has just been loaded has no statistics yet. The planner then takes a partner's
     million products for one, and walks the staged records for each of them. What the session has
     prepared is planned anew: its plans may be those for tables without rows.
+
+    For a `few` records that would take longer than executing them. Their plans are kept, and look
+    for products by keys and places alone, which is right for any number of products.
     """
+    plans, scans = ("force_generic_plan", "off") if few else ("force_custom_plan", "on")
     db.execute(
         "SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
-        "SET LOCAL plan_cache_mode = force_custom_plan"
+        f"SET LOCAL plan_cache_mode = {plans}; SET LOCAL enable_seqscan = {scans}"
     )
     yield
     db.execute(
         "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT;"
-        "SET LOCAL work_mem TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT"
+        "SET LOCAL work_mem TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT;"
+        "SET LOCAL enable_seqscan TO DEFAULT"
     )
 
 
