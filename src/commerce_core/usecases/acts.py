@@ -35,12 +35,6 @@ ActKind = Literal[
     "order.refunded",
 ]
 """What is done to orders; events and entries of the audit have the same names."""
-_KINDS: Final[dict[type[AnyAsked], ActKind]] = {
-    ConfirmAsked: "order.confirmed",
-    FulfilAsked: "order.fulfilled",
-    CancelAsked: "order.cancelled",
-    RefundAsked: "order.refunded",
-}
 ALWAYS_IN_ACTS: Final = frozenset(
     {"partner_id", "items", "item_id", "quantity", "version", "carrier", "tracking_number"}
     | {"reason", "amount", "currency", "returned", "restock"}
@@ -48,6 +42,18 @@ ALWAYS_IN_ACTS: Final = frozenset(
 """What is always part of an idempotency key's request; fields that are added later aren't."""
 MOST_EXPIRED: Final = 100
 """The most orders that are written as expired in one go."""
+
+
+def _kind_of(asked: AnyAsked) -> ActKind:
+    match asked:
+        case ConfirmAsked():
+            return "order.confirmed"
+        case FulfilAsked():
+            return "order.fulfilled"
+        case CancelAsked():
+            return "order.cancelled"
+        case RefundAsked():
+            return "order.refunded"
 
 
 @frozen
@@ -133,7 +139,7 @@ class Acts:
 
     def _do(self, unit: UnitOfWork, order_id: str, asked: AnyAsked) -> Order:
         before, outcome = self._decided(unit, order_id, asked)
-        self.write(unit, _KINDS[type(asked)], before, outcome)
+        self.write(unit, _kind_of(asked), before, outcome)
         return self._seen(outcome.order)
 
     def plan(self, order_id: str, asked: AnyAsked) -> ActPlan:
@@ -143,7 +149,7 @@ class Acts:
             before, outcome = self._decided(unit, named, asked)
             products = sorted({move.product_id for move in outcome.stock})
             stock = unit.products.get_many(products)
-            entries = self.write(unit, _KINDS[type(asked)], before, outcome)
+            entries = self.write(unit, _kind_of(asked), before, outcome)
             then = unit.products.get_many(products)
             return ActPlan(
                 order=self._seen(outcome.order),

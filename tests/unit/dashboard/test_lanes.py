@@ -28,8 +28,9 @@ def _sources(function: Callable[..., Any], seen: set[object]) -> Iterator[str]:
     yield inspect.getsource(function)
     for name in function.__code__.co_names:
         called = function.__globals__.get(name)
-        is_ours = isinstance(called, FunctionType) and called.__module__.startswith("entrypoints")
-        if is_ours and called not in seen:
+        if not isinstance(called, FunctionType) or called in seen:
+            continue
+        if called.__module__.startswith("entrypoints"):
             yield from _sources(called, seen)
 
 

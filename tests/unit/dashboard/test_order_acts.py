@@ -1,13 +1,24 @@
 """Acts on orders: the plan stands before the button, and the button does what the plan showed."""
 
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from httpx import Response
 
+from commerce_core.orders.acts import AnyAsked
 from commerce_core.orders.order import Order
+from entrypoints.dashboard.pages.order_acts import ROUTES, VERBS, Choice, asked_for
 from tests.support.browsing import Form, Visitor, found
 from tests.unit.dashboard.conftest import Site, products
+
+
+def test_every_act_on_orders_has_a_page():
+    made = {type(asked_for(verb, Choice())) for verb in VERBS}
+    assert made == set(get_args(AnyAsked))
+    assert {f"/orders/{{order_id:str}}/{verb}" for verb in VERBS} <= {
+        r.opt["page"].path for r in ROUTES
+    }
 
 
 @pytest.fixture

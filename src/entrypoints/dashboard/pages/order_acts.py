@@ -7,7 +7,7 @@ the button carries what was planned and the version of the order, so that only t
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from attrs import frozen
 
@@ -32,17 +32,32 @@ from entrypoints.reading import optional, required
 from entrypoints.scalars import FulfilmentId, OrderId, PartnerId
 
 Verb = Literal["confirm", "fulfil", "cancel", "refund"]
-TITLES: Final[Mapping[Verb, str]] = {
-    "confirm": "Confirm", "fulfil": "Fulfil", "cancel": "Cancel", "refund": "Refund",
-}  # fmt: skip
-_DONE: Final[Mapping[Verb, str]] = {
-    "confirm": "Confirmed.",
-    "fulfil": "Recorded as sent.",
-    "cancel": "Cancelled. The units can be sold again.",
-    "refund": "Refunded.",
-}
+VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 _ANY_REASON: Final = "-"
 """Stands for the reason in a plan that is shown before a reason was given."""
+
+
+@frozen
+class Words:
+    """What an act is called, what is chosen for it, and what is shown once it is done."""
+
+    title: str
+    chosen: str
+    done: str
+
+
+def words_of(verb: Verb) -> Words:
+    """The words of an act."""
+    match verb:
+        case "confirm":
+            return Words("Confirm", "Which parts to confirm", "Confirmed.")
+        case "fulfil":
+            return Words("Fulfil", "Which units were sent", "Recorded as sent.")
+        case "cancel":
+            done = "Cancelled. The units can be sold again."
+            return Words("Cancel", "Which units to cancel", done)
+        case "refund":
+            return Words("Refund", "What to refund", "Refunded.")
 
 
 @frozen(kw_only=True)
@@ -114,20 +129,36 @@ def asked_for(verb: Verb, choice: Choice) -> AnyAsked:
 
 def possible_units(verb: Verb, item: OrderItem) -> int:
     """How many units of a line the act can concern."""
-    return item.open + item.kept if verb == "refund" else item.open
+    match verb:
+        case "confirm" | "fulfil" | "cancel":
+            return item.open
+        case "refund":
+            return item.open + item.kept
 
 
 def possible_verbs(parts: Iterable[Part]) -> tuple[Verb, ...]:
     """What can be done to these parts of an order as they are."""
     parts = tuple(parts)
-    items = [item for part in parts for item in part.items]
-    open_units = any(item.open for item in items)
-    to_confirm = any(part.status == "created" for part in parts)
-    left = any(item.refundable_amount for item in items)
-    verbs: tuple[tuple[Verb, bool], ...] = (
-        ("confirm", to_confirm), ("fulfil", open_units), ("cancel", open_units), ("refund", left),
-    )  # fmt: skip
-    return tuple(verb for verb, is_possible in verbs if is_possible)
+    return tuple(verb for verb in VERBS if any(_is_possible(verb, part) for part in parts))
+
+
+def _is_possible(verb: Verb, part: Part) -> bool:
+    match verb:
+        case "confirm":
+            return part.status == "created"
+        case "fulfil" | "cancel":
+            return any(item.open for item in part.items)
+        case "refund":
+            return any(item.refundable_amount for item in part.items)
+
+
+def _takes_units(verb: Verb) -> bool:
+    """Whether lines and units are chosen; otherwise whole parts."""
+    match verb:
+        case "confirm":
+            return False
+        case "fulfil" | "cancel" | "refund":
+            return True
 
 
 def _shown(commerce: Commerce, order_id: str, verb: Verb, choice: Choice) -> View:
@@ -138,6 +169,7 @@ def _shown(commerce: Commerce, order_id: str, verb: Verb, choice: Choice) -> Vie
     values: dict[str, Any] = {
         "order": order,
         "verb": verb,
+        "words": words_of(verb),
         "choice": choice,
         "lines": [
             (item, most, choice.units.get(item.item_id, 0 if choice.chosen else most))
@@ -150,7 +182,7 @@ def _shown(commerce: Commerce, order_id: str, verb: Verb, choice: Choice) -> Vie
         "names": partner_names(commerce, order.partner_ids),
         "items": {item.item_id: item for item in order.items},
     }
-    title = f"{TITLES[verb]} {order.customer_reference or order_id}"
+    title = f"{words_of(verb).title} {order.customer_reference or order_id}"
     return View(
         "order-act.html", title, values=values, status=refused.status if refused else 200,
         curl=f"/orders/{order_id}/{verb}?plan=true", body=_body(verb, choice),
@@ -173,7 +205,7 @@ def _body(verb: Verb, choice: Choice) -> str:
     body: dict[str, Any] = {}
     if choice.partner_id:
         body["partner_id"] = choice.partner_id
-    if verb != "confirm" and (units := choice.asked_units) is not None:
+    if (units := choice.asked_units) is not None and _takes_units(verb):
         body["items"] = [{"item_id": one.item_id, "quantity": one.quantity} for one in units]
     if verb == "refund":
         body["reason"] = "REASON"
@@ -188,7 +220,7 @@ def _command(order_id: str, verb: Verb, choice: Choice) -> str:
     parts = [f"orders {verb} {order_id}"]
     if choice.partner_id:
         parts.append(f"--partner {choice.partner_id}")
-    if verb != "confirm":
+    if _takes_units(verb):
         parts += [f"--item {one.item_id}={one.quantity}" for one in choice.asked_units or ()]
     if verb == "refund":
         parts.append("--reason TEXT")
@@ -199,10 +231,10 @@ def _command(order_id: str, verb: Verb, choice: Choice) -> str:
 
 
 def _do(commerce: Commerce, order_id: str, verb: Verb, decision: Decision) -> Goto:
-    if verb != "confirm" and decision.is_empty:
+    if _takes_units(verb) and decision.is_empty:
         raise InvalidInput.at("/units", "required", "Choose at least one unit, or an amount.")
     commerce.orders.act(order_id, asked_for(verb, decision))
-    return Goto(f"/orders/{order_id}", _DONE[verb])
+    return Goto(f"/orders/{order_id}", words_of(verb).done)
 
 
 @page("/orders/{order_id:str}/confirm", scope="orders:act")

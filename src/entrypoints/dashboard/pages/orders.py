@@ -10,7 +10,7 @@ from commerce_core.orders.order import OrderQuery
 from commerce_core.orders.states import OrderStatus
 from entrypoints.dashboard.kit.pages import page
 from entrypoints.dashboard.kit.rendering import View
-from entrypoints.dashboard.pages.order_acts import TITLES, Verb, possible_verbs
+from entrypoints.dashboard.pages.order_acts import Verb, possible_verbs, words_of
 from entrypoints.dashboard.pages.shown import partner_names
 from entrypoints.http.kit.queries import SpanQuery, WhoseQuery, instant
 from entrypoints.reading import optional
@@ -68,7 +68,7 @@ def show_order(commerce: Commerce, order_id: OrderId) -> View:
 
 
 def _titled(verbs: Iterable[Verb]) -> list[tuple[Verb, str]]:
-    return [(verb, TITLES[verb]) for verb in verbs]
+    return [(verb, words_of(verb).title) for verb in verbs]
 
 
 def _explained(commerce: Commerce, order_id: str) -> list[dict[str, Any]]:
