@@ -1,8 +1,7 @@
 """Routes of products: the catalog as it is, or was at a time."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from attrs import frozen
 from litestar import Response
@@ -20,11 +19,16 @@ from entrypoints.http.kit.queries import Expensive, Page, WhoseQuery, instant
 from entrypoints.reading import optional
 from entrypoints.scalars import FeedId, Moment, ProductId, SourceId
 
-_MEDIA_TYPES: Final[Mapping[FileForm, str]] = {
-    "csv": "text/csv; charset=utf-8",
-    "ndjson": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
+
+def _media_type(form: FileForm) -> str:
+    match form:
+        case "csv":
+            return "text/csv; charset=utf-8"
+        case "ndjson":
+            return "application/x-ndjson"
+        case "parquet":
+            return "application/vnd.apache.parquet"
+
 
 CHANGES_CURSOR: Final = "X-Changes-Cursor"
 
@@ -152,7 +156,7 @@ class AsOf(Included):
 @get(
     "/products/export",
     scope="catalog:read",
-    media=["text/csv", "application/x-ndjson", "application/vnd.apache.parquet"],
+    media=[_media_type(form).partition(";")[0] for form in get_args(FileForm)],
     lane="exports",
 )
 def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any]:
@@ -171,7 +175,7 @@ def export_products(commerce: Commerce, parameters: ExportTerms) -> Response[Any
     )
     # Taken before the moment of the file: a change had better come twice than not at all.
     latest = commerce.history.page_changes(cursor=LATEST, partner=parameters.partner).next_cursor
-    answer = download(opened, f"products.{parameters.format}", _MEDIA_TYPES[parameters.format])
+    answer = download(opened, f"products.{parameters.format}", _media_type(parameters.format))
     answer.headers[CHANGES_CURSOR] = latest or ""
     return answer
 

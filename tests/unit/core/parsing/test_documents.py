@@ -7,7 +7,7 @@ import json
 import lzma
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
-from typing import Final
+from typing import Final, get_args
 from xml.sax.saxutils import escape
 
 import pytest
@@ -18,8 +18,11 @@ import commerce_core
 from adapters.polars_feeds import PolarsEngine
 from commerce_core.base.errors import FileRefused
 from commerce_core.parsing.decoding import BLOCK
+from commerce_core.parsing.delimited import Delimited
+from commerce_core.parsing.formats import Format, detect
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
+from commerce_core.parsing.sheets import Sheet
 from commerce_core.parsing.xml_elements import DEEPEST_ELEMENT
 from commerce_core.profiles.profile import CANONICAL, Profile
 from commerce_core.schema.record import Record
@@ -88,6 +91,15 @@ def as_attributes(table: Table) -> str:
 FORMS: Final[Mapping[str, Callable[[Table], str]]] = {
     "a list": as_list, "a document": as_pretty, "objects": as_objects, "elements": as_xml,
 }  # fmt: skip
+
+
+def test_every_format_is_read_here():
+    """But delimited text and workbooks, which have tests of their own."""
+    table: Table = [{name: "1" for name in NAMES}]
+    texts = [form(table) for form in (*FORMS.values(), as_lines)]
+    made = {type(detect(text, None, lambda _: True)) for text in texts}
+    assert made | {Delimited, Sheet} == set(get_args(Format))
+
 
 CELLS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=12
