@@ -69,7 +69,11 @@ class Books:
         for entry in entries:
             if entry.kind in SALE_KINDS:
                 by_order[entry.order_id] += entry.signed.amount
-        placed = {e.item_id: (e.amount, e.quantity) for e in entries if e.kind == "placed"}
+        placed: dict[str | None, tuple[Decimal, int]] = {}
+        for entry in entries:
+            if entry.kind == "placed":
+                amount, units = placed.get(entry.item_id, (_ZERO, 0))
+                placed[entry.item_id] = (amount + entry.amount, units + entry.quantity)
         for order in self._kept.orders.values():
             total = sum((item.line_total for item in order.items), _ZERO)
             yield Compared("lines_make_orders", order.order_id, total, order.total_amount)

@@ -67,8 +67,9 @@ class Statement:
 def statement_closed(statement: Statement) -> Conflict:
     """The refusal to close a statement twice."""
     return Conflict(
-        f"The statement until {statement.until.isoformat()} is closed already.",
-        "What became known later is in the next one.",
+        f"Nothing is left to close up to then: a statement that ends at "
+        f"{statement.until.isoformat()} is closed already.",
+        "A closed statement never changes. What became known later is in the next one.",
         code="statement_closed",
     )
 

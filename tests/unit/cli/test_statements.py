@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from commerce_core.analytics.ledger import EntryQuery
 from commerce_core.commerce import Commerce
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -100,7 +101,7 @@ def test_a_sku_of_two_partners_never_stands_for_the_line_of_one(cli: Cli):
 def test_a_month_is_closed_shown_and_traced(cli: Cli, commerce: Commerce):
     context = commerce.context
     later = Cli(Commerce(evolve(context, clock=lambda: context.clock() + timedelta(days=32))))
-    assert "No statement is over." in cli.fine("statements", "close").err
+    assert "Nothing to close:" in cli.fine("statements", "close").err
     (closed, *_) = later.fine("statements", "close", "--json").json["closed"]
     assert closed["closing"] == "17.70"
     assert closed["statement_id"] in cli.fine("statements", "list").out
@@ -113,7 +114,9 @@ def test_a_month_is_closed_shown_and_traced(cli: Cli, commerce: Commerce):
     assert "line 2" in traced
     assert "A,Lamp,10.00,90" in traced
     again = later("statements", "close", "--to", closed["to"])
-    assert again.code in (0, 73)
+    assert again.code == 73
+    assert f"a statement that ends at {closed['to'].removesuffix('Z')}" in again.err
+    assert "Nothing to close:" in later.fine("statements", "close").err
 
 
 def test_entries_are_listed_and_written_as_csv(cli: Cli):
@@ -124,3 +127,25 @@ def test_entries_are_listed_and_written_as_csv(cli: Cli):
 def test_the_books_agree(cli: Cli):
     assert "a line's total" in cli.fine("reconcile").out
     assert json.loads(cli.fine("reconcile", "--json").out)["ok"] is True
+
+
+def test_books_that_do_not_agree_are_named_with_both_figures_and_what_to_do(
+    cli: Cli, commerce: Commerce
+):
+    """As if somebody had written an entry a second time."""
+    with commerce.context.store.begin() as unit:
+        placed = [
+            entry
+            for entry in unit.sales.page(EntryQuery(kind="placed"), None, 100).items
+            if entry.amount
+        ]
+        unit.sales.add(evolve(placed[0], entry_id=f"ent_{number:032x}") for number in range(1, 3))
+    found = cli("reconcile")
+    assert found.code == 65
+    item, amount = placed[0].item_id, placed[0].amount
+    assert (
+        f"lines_are_placed: {item}: a line's total: {amount:f};"
+        f" what the ledger has as placed: {3 * amount:f}\n" in found.out
+    )
+    assert "The books don't agree: lines_are_placed, units_are_placed," in found.err
+    assert "docs/reference/statements.md" in found.err

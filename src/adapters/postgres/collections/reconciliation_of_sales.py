@@ -227,7 +227,9 @@ ROLLUPS: Final[LiteralString] = """
     ),
     of_rollups (identity, subject, left_, right_) AS (
         SELECT 'rollups_make_ledger',
-               concat_ws(' ', dimension, span, 'ptn_' || partner_id, currency), amount, all_amount
+               concat_ws(' ', dimension, span, 'ptn_' || partner_id, currency),
+               -- Rollups may have more decimals than entries; those are shown if they aren't zeros.
+               round(amount, greatest(scale(trim_scale(amount)), scale(all_amount))), all_amount
         FROM summed_up
         UNION ALL
         SELECT 'rollups_count_entries',

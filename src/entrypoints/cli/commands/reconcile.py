@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from entrypoints.cli.kit.output import notice
 from entrypoints.cli.kit.verbs import Session, verb
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
 FAILED: Final = 65
 """The exit code if figures differ."""
+WHAT_TO_DO: Final = (
+    "Nothing was changed. What each of them means, and what to do, is in"
+    " docs/reference/statements.md under “When figures differ”."
+)
 
 
 @verb("reconcile", scope="money:write")
@@ -31,6 +36,13 @@ def reconcile(session: Session) -> None:
         out.table(found.checks, columns)
         for check in found.checks:
             for row in check.failures:
-                out.line(f"{check.identity}: {row.subject}: {row.left:f} is not {row.right:f}")
+                out.line(
+                    f"{check.identity}: {row.subject}: {check.left}: {row.left:f};"
+                    f" {check.right}: {row.right:f}"
+                )
+            if check.failed > len(check.failures):
+                out.line(f"{check.identity}: {check.failed - len(check.failures):,} more")
     if not found.ok:
+        names = ", ".join(check.identity for check in found.checks if check.failed)
+        notice(f"The books don't agree: {names}. {WHAT_TO_DO}")
         session.end(FAILED)

@@ -295,10 +295,10 @@ def close(session: Session, partner: str | None, until: datetime | None) -> None
     if session.out.as_json:
         session.out.document(closing)
         return
-    none = "No statement is over."
+    none = "Nothing to close: the statements of all periods that have ended are closed."
     session.out.many(closing.closed, _columns(session), None, none)
     if closing.more:
-        notice("More statements are over; repeat the command to close them.")
+        notice("More periods have ended; repeat the command to close their statements.")
 
 
 @statements.verb("trace", scope="money:read")
