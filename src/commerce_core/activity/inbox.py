@@ -270,7 +270,7 @@ class InboxItem:
 
 @frozen
 class DailySales:
-    """What is sold a day on average, in one currency."""
+    """Average sales a day, in one currency."""
 
     currency: str
     amount: Decimal

@@ -118,7 +118,10 @@ RULE: Final[Mapping[str, Member]] = {
         "rules, and shared among them.",
         "line",
     ),
-    "priority": Member("Higher ones are applied first; equal ones by id. 0 if it is left out.", 10),
+    "priority": Member(
+        "Rules with a higher one are applied first, those with the same one by id (default: 0).",
+        10,
+    ),
     "group": Member(
         "Rules of a group use each unit once. Its `mode` is `all`, `first` (only the first that "
         "has an effect) or `best` (only the one that takes most off this basket).",

@@ -114,7 +114,7 @@ class Jobs:
             return new
 
     def cancel(self, job_id: str) -> Job:
-        """Cancels a job, also one that is running: nothing of it is kept. Conflict if finished.
+        """Cancels a job, even one that is running: nothing it did is kept. Conflict if finished.
 
         Its feed stays as it was, so a new job may be made for it.
         """

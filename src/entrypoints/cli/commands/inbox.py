@@ -30,7 +30,7 @@ def list_(
     kind: "ItemKind | None",
     assignee: str | None,
 ) -> None:
-    """List what needs a person now, the most urgent first."""
+    """List what needs a person now, most urgent first."""
     from typing import cast
 
     from commerce_core.activity.inbox import InboxItem, InboxQuery

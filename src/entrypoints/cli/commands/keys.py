@@ -38,7 +38,7 @@ def _expires_option(by_default: str) -> Callable[..., Callable[..., None]]:
     show_default="all that the key may have",
     help="Limit the key to this scope, such as catalog:read; repeatable.",
 )
-@click.option("--name", help="Name of the key, such as what uses it.")
+@click.option("--name", help="Name of the key, such as the program that uses it.")
 @_expires_option("doesn't expire")
 def add(
     session: Session,

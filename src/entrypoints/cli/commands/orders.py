@@ -230,7 +230,7 @@ def _act_options(*, units: bool = True) -> Callable[[Command], Command]:
 @click.argument("order_id")
 @_act_options(units=False)
 def confirm(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
-    """Confirm an order, or a part of it; it no longer expires then."""
+    """Confirm an order, or a part of it, so that it no longer expires."""
     from commerce_core.orders.asking import ConfirmAsked
 
     _act(session, order_id, ConfirmAsked(_part(session, given), None, given["version"]), given)
@@ -239,7 +239,7 @@ def confirm(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN
 @orders.verb("fulfil", scope="orders:act")
 @click.argument("order_id")
 @_act_options()
-@click.option("--carrier", metavar="NAME", help="Who carries it.")
+@click.option("--carrier", metavar="NAME", help="Carrier of the parcel.")
 @click.option("--tracking", metavar="NUMBER", help="The carrier's number of the parcel.")
 def fulfil(session: Session, order_id: str, **given: Any) -> None:  # noqa: ANN401 - options of several types
     """Record that open units were sent, all of them by default."""

@@ -98,7 +98,7 @@ def set_(session: Session, partner: str, **given: str | None) -> None:
 @partners.verb("scorecard", scope="feeds:read")
 @click.argument("partner")
 @click.option(
-    "--weeks", type=int, default=4, show_default=True, help="How many weeks, this one included."
+    "--weeks", type=int, default=4, show_default=True, help="Number of weeks, including this one."
 )
 def scorecard(session: Session, partner: str, weeks: int) -> None:
     """Show what a partner sent week by week."""

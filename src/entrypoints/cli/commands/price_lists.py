@@ -125,7 +125,7 @@ def _show(session: Session, report: "ListReport", *, plan: bool) -> None:
 @click.argument("price_list", metavar="LIST")
 @limit_option
 def versions(session: Session, price_list: str, limit: int | None) -> None:
-    """List the versions of a price list, the newest first."""
+    """List the versions of a price list, newest first."""
     from entrypoints.cli.kit.tables import Column
 
     columns: list[Column[ListVersion]] = [

@@ -41,7 +41,7 @@ __all__ = ["sources"]
 @click.option(
     "--secret-file",
     type=click.File("r"),
-    help="File with the password, private key, token or secret of the access key; - for standard "
+    help="File with the password, private key, token or secret access key; - for standard "
     "input. It is sealed, and never shown.",
 )
 @click.option("--no-secret", is_flag=True, help="Delete the stored secret.")
@@ -61,7 +61,9 @@ __all__ = ["sources"]
 @click.option("--queue-url", help="URL of an SQS queue that reports new keys in the bucket.")
 @click.option("--cron", help="When to fetch, such as '30 6 * * mon-fri' (default: on request).")
 @click.option("--time-zone", default="UTC", show_default=True, help="Time zone of the schedule.")
-@click.option("--off", is_flag=True, help="Stop fetching the source; its files are uploaded.")
+@click.option(
+    "--off", is_flag=True, help="Stop fetching the source; from then on, its files are uploaded."
+)
 def pull(session: Session, source: str, partner: str | None, **settings: Any) -> None:  # noqa: ANN401 - each option has its own type
     """Fetch a source from a server, on a schedule or on request."""
     pulls = session.commerce.pulls

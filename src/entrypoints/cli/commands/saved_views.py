@@ -49,7 +49,7 @@ def add(
 
 
 @views.verb("list", scope="partners:read")
-@click.option("--page", type=click.Choice(_PAGES), help="Only those of this list.")
+@click.option("--page", type=click.Choice(_PAGES), help="Only views of this list.")
 @limit_option
 def list_(session: Session, page: "PageName | None", limit: int | None) -> None:
     """List the views that operators share, newest first."""
@@ -76,7 +76,7 @@ def show(session: Session, view: str) -> None:
 @views.verb("set", scope="partners:read")
 @click.argument("view")
 @click.option("--name", "view_name", help="New name.")
-@_filters("A filter; they replace the previous ones; repeatable.")
+@_filters("A filter, to replace all previous ones; repeatable.")
 def set_(
     session: Session, view: str, view_name: str | None, filters: tuple[tuple[str, str], ...]
 ) -> None:

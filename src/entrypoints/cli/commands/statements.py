@@ -99,7 +99,7 @@ def add_terms(
     cycle: "Cycle | None",
     **given: Any,  # noqa: ANN401 - of several types
 ) -> None:
-    """Add a term to those of a partner.
+    """Add a term for a partner.
 
     It may not overlap another term for the same products.
     """
@@ -304,7 +304,7 @@ def close(session: Session, partner: str | None, until: datetime | None) -> None
 @statements.verb("trace", scope="money:read")
 @click.argument("entry_id", metavar="ENTRY")
 def trace(session: Session, entry_id: str) -> None:
-    """Follow an entry down to the feed.
+    """Follow an entry of the ledger back to the feed.
 
     Shows its order line, how its price came about, and the record that set it.
     """

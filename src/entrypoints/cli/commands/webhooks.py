@@ -241,10 +241,14 @@ def deliveries(
     "--status",
     type=click.Choice(_STATUSES),
     show_default="all that are finished",
-    help="Of a webhook: only those with this status.",
+    help="For a webhook: only deliveries with this status.",
 )
 @_kind
-@click.option("--since", type=Moment(), help="For a webhook: only those created since then; UTC.")
+@click.option(
+    "--since",
+    type=Moment(),
+    help="For a webhook: only deliveries created at this time or later; UTC.",
+)
 @click.option("--plan", is_flag=True, help="Only count them.")
 def redeliver(
     session: Session,
@@ -279,8 +283,10 @@ def redeliver(
 
 
 @webhooks.verb("listen", scope=None)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", default=8099, show_default=True, help="Port to listen at; 0: any.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8099, show_default=True, help="Port to listen on; 0 for any that is free."
+)
 @click.option(
     "--secret",
     "secrets",

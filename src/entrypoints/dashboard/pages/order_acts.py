@@ -95,7 +95,7 @@ class Decision(Choice):
 
     version: int = required("The version of the order that was shown.")
     reason: str | None = optional(None, "Why it is refunded.")
-    carrier: str | None = optional(None, "Who carries it.")
+    carrier: str | None = optional(None, "Carrier of the parcel.")
     tracking_number: str | None = optional(None, "The carrier's number of the parcel.")
 
 

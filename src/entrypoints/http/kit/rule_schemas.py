@@ -45,7 +45,7 @@ def add_rule_schemas(components: Components) -> None:
     required = ["name", "benefit"]
     written = {n: m if n in required else _or_null(m) for n, m in members.items()}
     components["Rule"] = _object("A price rule, as it is written in files.", written, required)
-    version = {"type": "integer", "description": "Its current version, if it has to be this one."}
+    version = {"type": "integer", "description": "The version that has to be the current one."}
     new = written | {"status": _or_null(_STATUS)}
     components["NewRule"] = _object("A price rule to add.", new, required)
     sent = new | {"version": _or_null(version), **_SHOWN}

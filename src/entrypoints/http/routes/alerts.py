@@ -64,8 +64,12 @@ class ChannelChange:
     """Changes to an alert channel; omitted fields stay as they are."""
 
     recipients: tuple[str, ...] = optional(MISSING, "Mail addresses to send to.")
-    severities: tuple[Severity, ...] = optional(MISSING, "Severities; none stand for all.")
-    kinds: tuple[ItemKind, ...] = optional(MISSING, "Kinds of causes; none stand for all.")
+    severities: tuple[Severity, ...] = optional(
+        MISSING, "Severities; an empty list stands for all."
+    )
+    kinds: tuple[ItemKind, ...] = optional(
+        MISSING, "Kinds of causes; an empty list stands for all."
+    )
     quiet_hours: QuietTimes | None = optional(MISSING, "Quiet hours; null ends them.")
     digest_minutes: int = optional(
         MISSING, _DIGEST, minimum=SHORTEST_DIGEST, maximum=LONGEST_DIGEST

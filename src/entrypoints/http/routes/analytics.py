@@ -246,7 +246,7 @@ def list_entries(
 
 @get("/analytics/reconciliation", scope="money:write", lane="queries")
 def reconcile(commerce: Commerce) -> Reconciliation:
-    """Compares what is kept in different places, as of one moment; `ok` is whether all agrees."""
+    """Compares what is kept in different places as of one moment; `ok` is whether it all agrees."""
     return commerce.analytics.reconciliation()
 
 

@@ -29,8 +29,8 @@ class GroupBody:
     partner_id: PartnerId | None = optional(None, "Only feeds of this partner.")
     source_id: SourceId | None = optional(None, "Only feeds of this source.")
     code: str | None = optional(None, "Only feeds that failed with this error code.")
-    received_from: datetime | None = optional(None, "Only feeds received from then on.")
-    received_to: datetime | None = optional(None, "Only feeds received before.")
+    received_from: datetime | None = optional(None, "Only feeds received at this time or later.")
+    received_to: datetime | None = optional(None, "Only feeds received before this time.")
 
     @property
     def group(self) -> FeedGroup:
@@ -46,7 +46,9 @@ class NewBulkAct(GroupBody):
     """An act on each feed of a group, with the number of feeds that its plan showed."""
 
     count: int = required("Number of feeds that the plan showed.", minimum=1)
-    digest: str | None = optional(None, "Digest of the plan; then exactly its feeds are meant.")
+    digest: str | None = optional(
+        None, "Digest of the plan: the act then applies to exactly its feeds."
+    )
     without: tuple[str, ...] = optional((), "What an approval leaves out: removals.")
     note: str | None = optional(None, "Note of a decision about held feeds.")
 
@@ -65,7 +67,7 @@ class Members(Part):
 
 @get("/feed-failures", scope="feeds:read")
 def list_failures(commerce: Commerce, parameters: Causes) -> Listed[FailureCause]:
-    """Lists why feeds failed that nothing was done about, the most frequent cause first."""
+    """Lists the causes of failures that haven't been dealt with, the most frequent first."""
     causes = commerce.bulk_acts.causes(partner=parameters.partner)
     return Listed(tuple(causes), None)
 
@@ -108,7 +110,7 @@ def list_bulk_acts(commerce: Commerce, parameters: Page) -> Listed[BulkAct]:
 
 @get("/bulk-acts/{bulk_id:str}", scope="feeds:read")
 def get_bulk_act(commerce: Commerce, bulk_id: BulkId) -> BulkAct:
-    """Shows a bulk act, and how far it is."""
+    """Shows a bulk act, and its progress."""
     return commerce.bulk_acts.get(bulk_id)
 
 

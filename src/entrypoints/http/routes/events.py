@@ -15,7 +15,9 @@ from entrypoints.reading import optional
 class EventFilters(WhoseQuery):
     """Filters of events. The cursor `latest` skips all existing events."""
 
-    limit: int = optional(DEFAULT_LIMIT, "Maximum number.", minimum=1, maximum=LARGEST_EVENTS)
+    limit: int = optional(
+        DEFAULT_LIMIT, "Maximum number of events.", minimum=1, maximum=LARGEST_EVENTS
+    )
     cursor: str | None = optional(
         None, "`next_cursor` of the previous page; all other parameters must be the same."
     )

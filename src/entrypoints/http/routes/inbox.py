@@ -31,7 +31,7 @@ class InboxFilters(WhoseQuery):
 
 @frozen(kw_only=True)
 class NewMark:
-    """What a person decides about an item; what isn't sent stays as it was."""
+    """What a person decides about an item; omitted fields stay as they are."""
 
     cause_id: str = required("Id of the item.")
     acknowledged: bool | None = optional(

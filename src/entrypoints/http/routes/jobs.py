@@ -112,7 +112,7 @@ async def run_job(
 
 @post("/jobs/{job_id:str}/cancel", scope="feeds:write", refuses=[409])
 def cancel_job(commerce: Commerce, job_id: JobId) -> Job:
-    """Cancels a job, also one that is running: nothing of it is kept.
+    """Cancels a job, even one that is running: nothing it did is kept.
 
     Its feed stays as it was, so a new job can be made for it.
     """

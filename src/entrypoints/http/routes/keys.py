@@ -21,7 +21,7 @@ class NewKey:
     scopes: tuple[str, ...] | None = optional(
         None, "Scopes of the key (default: the usual ones of a partner's key)."
     )
-    key_name: str | None = optional(None, "Name of the key, such as what uses it.")
+    key_name: str | None = optional(None, "Name of the key, such as the program that uses it.")
     expires_at: datetime | None = optional(
         None, "Time from which the key is refused (default: it doesn't expire)."
     )

@@ -161,7 +161,7 @@ class Cancellation(UnitsBody):
 class NewFulfilment(UnitsBody):
     """What was sent, and how."""
 
-    carrier: str | None = optional(None, "Who carries it.")
+    carrier: str | None = optional(None, "Carrier of the parcel.")
     tracking_number: str | None = optional(None, "The carrier's number of the parcel.")
 
 
@@ -194,7 +194,7 @@ def confirm_order(
     if_match: int | None,
     key: IdempotencyKey | None,
 ) -> Order | ActPlan:
-    """Confirms an order, or a part of it; it no longer expires then."""
+    """Confirms an order, or a part of it, so that it no longer expires."""
     asked = ConfirmAsked(payload.partner_id, None, if_match)
     return _act(commerce, order_id, asked, parameters, key)
 

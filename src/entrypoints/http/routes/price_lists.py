@@ -86,7 +86,7 @@ def put_price_list_content(
     content: BinaryIO,
     key: IdempotencyKey | None,
 ) -> ListReport:
-    """Makes the request's body the content of a price list.
+    """Replaces the content of a price list with the request's body.
 
     The file has the columns `sku`, `price` and, if prices depend on it, `minimum_quantity`. It is
     read as feeds are, and is the whole list. If a record can't be read, the list stays as it was,
@@ -100,7 +100,7 @@ def put_price_list_content(
 
 @get("/pricing/lists/{list_id:str}/versions", scope="pricing:read")
 def list_price_list_versions(commerce: Commerce, list_id: ListId) -> Listed[ListVersion]:
-    """Lists all versions of a price list, the newest first, with what each changed."""
+    """Lists all versions of a price list, newest first, with what each changed."""
     return Listed(tuple(commerce.price_lists.versions(list_id)), None)
 
 

@@ -59,7 +59,7 @@ class QuoteRequest(TermsBody):
     """A basket to price."""
 
     items: tuple[BasketLine, ...] = required("The items, all in one currency.")
-    at: datetime | None = optional(None, "Another moment than now.")
+    at: datetime | None = optional(None, "Time to price it for (default: now).")
     rules: tuple[Rule, ...] | None = optional(None, "Rules to try instead of the active ones.")
     why_not: str | None = optional(None, "Id or name of a rule: why it did not apply.")
     explain: bool = optional(
@@ -150,13 +150,13 @@ def archive_price_rule(commerce: Commerce, rule_id: RuleId, if_match: int | None
 
 @get("/pricing/rules/{rule_id:str}/versions", scope="pricing:read")
 def list_price_rule_versions(commerce: Commerce, rule_id: RuleId) -> Listed[PriceRule]:
-    """Lists all versions of a price rule, the newest first."""
+    """Lists all versions of a price rule, newest first."""
     return Listed(tuple(commerce.pricing.versions(rule_id)), None)
 
 
 @post("/pricing/rules/lint", scope="pricing:read", example={"rules": [_SALE]})
 def lint_price_rules(commerce: Commerce, payload: LintRequest) -> Listed[Finding]:
-    """Finds what is odd about price rules: ones that never match, are always beaten or add up."""
+    """Finds what is odd about price rules: those that never match, are always beaten, or add up."""
     return Listed(tuple(commerce.pricing.lint(payload.rules)), None)
 
 

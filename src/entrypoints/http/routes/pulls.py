@@ -33,7 +33,7 @@ class PullSettings:
     )
     secret: str | None = optional(
         MISSING,
-        "Password, private key, token, or secret of the access key. It is sealed, and never shown. "
+        "Password, private key, token, or secret access key. It is sealed, and never shown. "
         "If omitted, a stored one stays, for the same server; null deletes it.",
     )
     host_key: str | None = optional(
@@ -82,8 +82,10 @@ class BackfillRequest:
     pattern: str | None = optional(
         None, "Which files, such as stock-*.csv (default: the source's pattern).", maxLength=200
     )
-    snapshot_from: datetime | None = optional(None, "Only files with a snapshot from then on.")
-    snapshot_to: datetime | None = optional(None, "Only files with an earlier snapshot.")
+    snapshot_from: datetime | None = optional(
+        None, "Only files with a snapshot at this time or later."
+    )
+    snapshot_to: datetime | None = optional(None, "Only files with a snapshot before this time.")
 
 
 @frozen(kw_only=True)
@@ -190,7 +192,7 @@ def backfill_source(
     """Loads the files that a folder or prefix has already, in the order of their snapshots.
 
     With `plan`, shows what would be taken, in which order and why, and keeps nothing: 200.
-    Otherwise a worker does it, as a fetch that shows how far it is: 201. Each file becomes a feed
+    Otherwise a worker does it, as a fetch that shows its progress: 201. Each file becomes a feed
     with the snapshot that the plan shows; what was taken before is left out.
     """
     wanted = Backfill(payload.url, payload.pattern, payload.snapshot_from, payload.snapshot_to)

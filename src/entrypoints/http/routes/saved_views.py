@@ -40,7 +40,7 @@ class ViewChange:
 class ViewFilters(Page):
     """Filters of saved views."""
 
-    page: PageName | None = optional(None, "Only those of this list.")
+    page: PageName | None = optional(None, "Only views of this list.")
 
 
 @post(

@@ -98,7 +98,7 @@ class SourceSettings:
     stop_selling_after: timedelta | None = optional(
         MISSING,
         "Age of its last fresh file at which its products are no longer sold, such as P3D; null: "
-        "they are sold on.",
+        "never.",
     )
 
 

@@ -22,7 +22,7 @@ from entrypoints.scalars import Change, EntryId, Moment, PartnerId, StatementId
 
 @frozen(kw_only=True)
 class TermBody:
-    """What the platform takes of some of a partner's sales."""
+    """What the platform takes from some of a partner's sales."""
 
     commission_percent: Decimal | None = optional(
         None, "Percentage of what the partner sells a line for."
@@ -95,7 +95,7 @@ class PayoutRequest:
 
 @frozen(kw_only=True)
 class CorrectionRequest:
-    """What is to be put right in what a partner is owed."""
+    """A correction of what a partner is owed."""
 
     partner_id: PartnerId | None = optional(None, "Id of the partner.")
     partner_name: str | None = optional(None, "Name of the partner, instead of its id.")
@@ -217,7 +217,7 @@ def add_correction(
 
 @get("/analytics/entries/{entry_id:str}/trace", scope="money:read", lane="queries")
 def trace_entry(commerce: Commerce, entry_id: EntryId) -> Trace:
-    """Follows an entry to its order line, how its price came about, and the line of the feed."""
+    """Follows an entry to its order line, the steps of its price, and the line of the feed."""
     return commerce.statements.trace(entry_id)
 
 

@@ -51,7 +51,9 @@ class WebhookChange:
     """Changes to a webhook; omitted fields stay as they are."""
 
     url: str = optional(MISSING, "Address to call.")
-    kinds: tuple[EventKind, ...] = optional(MISSING, "Kinds of events; none stand for all.")
+    kinds: tuple[EventKind, ...] = optional(
+        MISSING, "Kinds of events; an empty list stands for all."
+    )
     body: Body = optional(MISSING, "Whether messages are full or thin.")
     ordered: bool = optional(MISSING, "Whether messages about a subject wait for each other.")
     description: str = optional(MISSING, "What it is for.")
@@ -89,7 +91,7 @@ class RedeliveryRequest:
         None, "Only `failed`, `missed` or `delivered` ones (default: all of them)."
     )
     kind: EventKind | None = optional(None, "Only those about events of this kind.")
-    since: datetime | None = optional(None, "Only those written at or after this time.")
+    since: datetime | None = optional(None, "Only those created at this time or later.")
     plan: bool = optional(default=False, meaning="Only count them.")
 
 

@@ -95,7 +95,7 @@ FORMS: Final[Mapping[str, Callable[[Table], str]]] = {
 
 def test_every_format_is_read_here():
     """But delimited text and workbooks, which have tests of their own."""
-    table: Table = [{name: "1" for name in NAMES}]
+    table: Table = [dict[str, str].fromkeys(NAMES, "1")]
     texts = [form(table) for form in (*FORMS.values(), as_lines)]
     made = {type(detect(text, None, lambda _: True)) for text in texts}
     assert made | {Delimited, Sheet} == set(get_args(Format))
