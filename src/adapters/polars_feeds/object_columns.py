@@ -139,7 +139,8 @@ def _quotes_in(texts: pl.Series) -> NDArray[np.int64]:
     escaped = texts.str.contains("\\", literal=True)
     if escaped.any():
         bare = texts.filter(escaped).str.replace_all(_ESCAPED, "")
-        texts = texts.scatter(escaped.arg_true(), bare)
+        # A copy, since `scatter` changes the texts themselves.
+        texts = texts.clone().scatter(escaped.arg_true(), bare)
     return texts.str.count_matches('"', literal=True).cast(pl.Int64).to_numpy()
 
 

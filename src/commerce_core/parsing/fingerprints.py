@@ -22,7 +22,7 @@ from attrs import evolve, field, frozen
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.schema.problems import Problem
 
-ALGORITHM: Final = 4
+ALGORITHM: Final = 5
 """Goes up whenever reading changes what a record means; then nothing matches once."""
 
 Fingerprint = tuple[int, int]

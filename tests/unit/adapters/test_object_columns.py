@@ -85,3 +85,12 @@ def test_simple_lines_are_read_as_columns_and_known_again():
     again = list(reading.batches(known))
     assert [number for batch in again for number in batch.matched] == list(range(100))
     assert reading.notes == ()
+
+
+def test_lines_that_differ_in_what_is_escaped_alone_are_told_apart():
+    terms = Terms("full", "EUR", ZoneInfo("UTC"))
+    one, other = (json.dumps({"sku": "A", "product_name": n}) for n in ('6" pipe', "6 pipe"))
+    (batch,) = PolarsEngine().open(io.BytesIO(one.encode()), terms).batches()
+    known = IndexedFingerprints.of([record.fingerprint for record in batch])
+    (again,) = PolarsEngine().open(io.BytesIO(other.encode()), terms).batches(known)
+    assert (list(again.matched), [r.values["product_name"] for r in again]) == ([], ["6 pipe"])
