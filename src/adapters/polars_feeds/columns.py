@@ -10,10 +10,11 @@ from attrs import define, field, frozen
 
 from adapters.polars_feeds.batches import NO_LIMIT, ColumnBatch
 from adapters.polars_feeds.chunks import Chunks
-from adapters.polars_feeds.completing import HEADS, Completed, Completing
+from adapters.polars_feeds.completing import HEADS, Completed, Completing, unescaped
 from adapters.polars_feeds.fallback import FAILURES, Oddities
 from adapters.polars_feeds.group_columns import GroupCompleting
 from adapters.polars_feeds.known_warnings import KnownWarnings
+from adapters.polars_feeds.parent_columns import ParentCompleting
 from adapters.polars_feeds.parsing import MORE, Parsed
 from adapters.polars_feeds.prepared import PreparedReading
 from adapters.polars_feeds.skipping import offers_in
@@ -26,6 +27,7 @@ from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
 from commerce_core.parsing.grouping import Grouping, Joining
 from commerce_core.parsing.groups import WITH_VARIANTS, Groups
 from commerce_core.parsing.other_files import BREAKS_OFF
+from commerce_core.parsing.parents import Relatives
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.reader import Header
@@ -116,25 +118,37 @@ class ColumnReading:
     def _batches(self) -> Iterator[ColumnBatch]:
         for piece in self._pieces:
             self._line = piece.line
-            completed = self._completed(piece.cells)
-            if completed is None:
-                yield from self._others.read(self._joining(piece.raws()))
-                continue
-            for some in completed.in_parts(self._most):
-                batch = self._in_columns(some)
-                if batch is not None:
-                    yield batch
-                elif self._completing is None:
-                    yield from self._others.read(self._joining(piece.raws()))
-                else:
-                    yield from self._one_by_one(some)
+            yield from self._of_piece(piece)
+            del piece  # Or it would stay while the next one is made.
         yield from self._others.read(self._joining.end())
+
+    def _of_piece(self, piece: Piece) -> Iterator[ColumnBatch]:
+        """A batch for a piece, more where it doesn't fit, or where its records take a lot."""
+        completed = self._completed(piece.cells)
+        if completed is None:
+            yield from self._others.read(self._joined(piece))
+            return
+        for some in completed.in_parts(self._most):
+            batch = self._in_columns(some)
+            if batch is not None:
+                yield batch
+            elif self._completing is None:
+                yield from self._others.read(self._joined(piece))
+            else:
+                yield from self._one_by_one(some)
+
+    def _joined(self, piece: Piece) -> Iterator[Prepared]:
+        """The records of a piece, one by one."""
+        raws, unescaping = piece.raws(), self._grouping.unescaping
+        return self._joining(raws if unescaping is None else map(unescaping, raws))
 
     def _completed(self, cells: pl.DataFrame | None) -> Completed | None:
         """The records with what they take from others; None if some aren't read as columns."""
         try:
             if cells is None or cells.select(_ODD.any()).item():
                 return None
+            if self._grouping.unescaping is not None:
+                cells = unescaped(cells, self._grouping.unescaping)
             return Completed(cells) if self._completing is None else self._completing(cells)
         except NOT_OF_FILE:
             raise
@@ -193,6 +207,8 @@ def _completing_for(joining: Joining, delimiter: str) -> Completing | None:
     match joining:
         case Groups():
             return GroupCompleting(joining, delimiter)
+        case Relatives():
+            return ParentCompleting(joining, delimiter)
         case _:
             return None
 

@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS
+from commerce_core.parsing.escapes import Unescaping
 from commerce_core.parsing.groups import as_head
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
@@ -104,3 +105,35 @@ def characters_taken(cells: pl.DataFrame, completed: pl.DataFrame) -> pl.Series:
         for name in completed.columns
     )
     return pl.select(pl.sum_horizontal(more)).to_series()
+
+
+def unescaped(cells: pl.DataFrame, escapes: Unescaping) -> pl.DataFrame:
+    """The records as they were before they were exported: `Unescaping` for many at once."""
+    text = pl.col("text")
+    rows = (
+        cells.select(text.str.contains("'", literal=True) | text.str.contains("\\", literal=True))
+        .to_series()
+        .arg_true()
+    )
+    if rows.is_empty():
+        return cells
+    mended = list[pl.Series]()
+    for column in cells.columns:
+        if column[0] == "c" and column[1:].isdigit():
+            own = cells[column].gather(rows)
+            changed = _unescaped(own, int(column[1:]), escapes)
+            if (changed != own).any():
+                mended.append(cells[column].scatter(rows, changed))
+    return cells.with_columns(mended)
+
+
+def _unescaped(texts: pl.Series, index: int, escapes: Unescaping) -> pl.Series:
+    texts = texts.str.replace(r"^'([=+\-@\t\r])", "${1}")
+    if index in escapes.lists:
+        return texts
+    if index not in escapes.texts:
+        return texts.str.replace_all("\\,", ",", literal=True)
+    # A text that is read as columns has no NUL.
+    kept = texts.str.replace_all("\\\\n", "\0", literal=True)
+    broken = kept.str.replace_all("\\n", "\n", literal=True)
+    return broken.str.replace_all("\0", "\\n", literal=True)

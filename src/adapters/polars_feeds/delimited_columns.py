@@ -23,11 +23,13 @@ def delimited_pieces(splits: Splits) -> Iterator[Piece]:
     for split in splits:
         if len(split.records):
             yield from _pieces(split, splits.width, splits.dialect.delimiter)
+        del split  # Or it would stay while the next one is made.
 
 
 def _pieces(split: Split, width: int, delimiter: str) -> Iterator[Piece]:
     records = split.records
     cells = _fitting(split, width, delimiter)
+    del split
     if cells is None:
         yield _piece(records, None, delimiter)
         return

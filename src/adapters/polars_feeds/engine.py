@@ -71,9 +71,9 @@ _FEW_BYTES: Final = 1 << 18
 class PolarsEngine:
     """Implements `FeedEngine`. `chunk` are the bytes of text that are read at a time.
 
-    Rows of sheets, simple elements of XML and simple lines of JSON are split into columns. Other
-    JSON, what we wrote (reports and exports), and files whose records belong together are split by
-    the reference.
+    Delimited text, rows of sheets, simple elements of XML and simple lines of JSON are split into
+    columns. Other JSON, what we wrote (reports and exports), and files in which several records are
+    added up to one are split by the reference.
     """
 
     chunk: int = CHUNK
@@ -90,10 +90,13 @@ class PolarsEngine:
         if (pieces := _pieces(reader.header, blocks, self.chunk)) is not None:
             replayed.forget()
             return ColumnReading(pieces, PreparedReading(reader, terms, _OTHERS))
-        chunks = Chunks(replayed.rewind(), reader, self.chunk)
-        if reader.header.terms.profile.joins_records:
+        profile = reader.header.terms.profile
+        if profile.joins_records or profile.escapes:
+            # A piece and what it is completed to are there at the same time.
+            chunks = Chunks(replayed.rewind(), reader, max(1, self.chunk // 2))
             pieces = delimited_pieces(_splits(reader.header, chunks))
             return ColumnReading(pieces, PreparedReading(reader, terms, _OTHERS), chunks)
+        chunks = Chunks(replayed.rewind(), reader, self.chunk)
         return PolarsReading(reader.header, chunks)
 
 
@@ -108,10 +111,8 @@ def _why_one_by_one(header: Header) -> str | None:
         return "its quotes are characters like others"
     if header.terms.mode == "delta" and any(rule.withdraws for rule in profile.skip):
         return "some may withdraw products"
-    if profile.parents is not None or Adding.of(header.mapping, profile.totals) is not None:
+    if Adding.of(header.mapping, profile.totals) is not None:
         return "some belong together"
-    if profile.escapes:
-        return "escapes have to be undone"
     if profile.encoding and codecs.lookup(profile.encoding).name in _OF_HALF_CHARACTERS:
         return f"{profile.encoding} can write half characters"
     return None

@@ -13,6 +13,7 @@ from commerce_core.profiles.extractors import (
     Constant,
     Extractor,
     SkuOrTemplate,
+    Template,
     agrees,
     is_positive,
 )
@@ -52,10 +53,25 @@ def _one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
             return pl.select(pl.when(positive).then(pl.lit("")).otherwise(text)).to_series()
         case extractors.SkuOrTemplate(within):
             return _identified(how, _one(within, cells), cells)
-        case extractors.Added() | extractors.AttributeMap() | extractors.Template():
+        case extractors.Template():
+            return templated(how, cells)
+        case extractors.Added() | extractors.AttributeMap():
             return _one_by_one(how, cells)
         case _:
             assert_never(how)
+
+
+def templated(how: Template, cells: pl.DataFrame) -> pl.Series:
+    """A text made of cells, blank where the template says so."""
+    parts = [pl.lit(None, pl.String) if i is None else _said(i) for i in how.places]
+    pieces = [
+        pl.concat_str(pl.lit(before), part).fill_null("")
+        for before, part in zip(how.literals, parts, strict=False)
+    ]
+    text = pl.concat_str(*pieces, pl.lit(how.literals[-1]))
+    first, *others = (part.is_not_null() for part in parts)
+    is_named = first & pl.any_horizontal(others) if others else first
+    return _or_blank(pl.when(is_named).then(text), cells)
 
 
 def _said(index: int) -> pl.Expr:
@@ -86,7 +102,10 @@ def _identified(how: SkuOrTemplate, text: pl.Series, cells: pl.DataFrame) -> pl.
     blank = text == ""
     if not blank.any():
         return text
-    made = _one_by_one(how, cells.filter(blank))
+    some = cells.filter(blank)
+    made = pl.repeat("", len(some), dtype=pl.String, eager=True)
+    for template in how.templates:
+        made = made.zip_with(made != "", templated(template, some))
     return behind(text, made.to_list(), place_behind(blank, pl.int_range(len(made), eager=True)))
 
 

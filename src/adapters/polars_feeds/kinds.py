@@ -38,6 +38,10 @@ _HTTP: Final = "[hH][tT][tT][pP][sS]?://"
 _URL: Final = f"^{_HTTP}[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*$"
 _SEVERAL_URLS: Final = f"[,;]{_HTTP}"
 _BARE_URL: Final = f"{_HTTP}[^{_NOT_IN_URL},;/?#]+[^{_NOT_IN_URL},;]*"
+_SHORT: Final = _T.str.len_bytes() <= schema.LONGEST_URL
+_SEVERAL: Final = _SHORT & _T.str.contains(f"^{_BARE_URL}(?:, ?{_BARE_URL})*$")
+_LISTED: Final = _T.str.replace_all(", ", ",", literal=True).str.split(",")
+"""Addresses without commas of their own, between commas."""
 _PART_OF_PATH: Final = f"[^>{BLANKS}](?:[^>]*[^>{BLANKS}])?"
 _PATH: Final = f"^{_PART_OF_PATH}(?: > {_PART_OF_PATH})*$"
 _CODES: Final = tuple(code for code in currencies() if currencies_meant(code) == (code,))
@@ -67,8 +71,10 @@ class Plain:
 
 def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[Plain, ...]:
     """What is read without asking the reference, of trimmed texts that aren't blank."""
-    if column.pattern is not None or column.values or column.part is not None:
+    if column.pattern is not None or column.values:
         return ()
+    if column.part is not None:
+        return _plain_parts(kind, column)
     match kind:
         case schema.Text(longest):
             return (Plain(_T.str.len_bytes().is_between(1, longest) & ~_IS_MARK & ~_IS_HASH),)
@@ -209,14 +215,23 @@ def _check_digit_fits() -> pl.Expr:
 
 def _plain_urls(column: Column) -> tuple[Plain, ...]:
     """Addresses without commas of their own, between commas or blanks."""
-    short = _T.str.len_bytes() <= schema.LONGEST_URL
-    one = short & _T.str.contains(f"^{_BARE_URL}$")
     if column.separator is None or column.separator == ",":
-        several = short & _T.str.contains(f"^{_BARE_URL}(?:, ?{_BARE_URL})*$")
-        listed = _T.str.replace_all(", ", ",", literal=True).str.split(",")
-        return (Plain(several & (listed.list.len() <= schema.MOST_URLS), listed),)
+        return (Plain(_SEVERAL & (_LISTED.list.len() <= schema.MOST_URLS), _LISTED),)
+    one = _SHORT & _T.str.contains(f"^{_BARE_URL}$")
     own = _T.str.contains(column.separator, literal=True)
     return (Plain(one & ~own, pl.concat_list(_T)),)
+
+
+def _plain_parts(kind: Kind, column: Column) -> tuple[Plain, ...]:
+    """The first of such addresses, or all others."""
+    match (kind, column.separator, column.part):
+        case (schema.Url(), ",", "first"):
+            return (Plain(_SEVERAL, _LISTED.list.first()),)
+        case (schema.Urls(), ",", "rest"):
+            some = pl.when(_LISTED.list.len() > 1).then(_LISTED.list.slice(1))
+            return (Plain(_SEVERAL & (_LISTED.list.len() <= schema.MOST_URLS), some),)
+        case _:
+            return ()
 
 
 @frozen

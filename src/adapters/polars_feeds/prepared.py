@@ -1,6 +1,6 @@
 """Files that the reference has to split: it prepares their records, and their cells become columns.
 
-Lines of JSON, what we wrote ourselves, and records that belong together are taken apart one by one.
+JSON documents, what we wrote ourselves, and records that are added up are taken apart one by one.
 Reading their cells would take several times as long as that, and is done for many at once.
 """
 

@@ -21,11 +21,11 @@ _BREAK: Final = re.compile(r"\\(\\n|n)")
 class Unescaping:
     """Undoes the escapes in the records of one file.
 
-    Columns of `lists` keep their escaped commas until they are split.
+    Columns of `lists` keep their escaped commas until they are split; those of `texts` have breaks.
     """
 
-    _lists: frozenset[int]
-    _texts: frozenset[int]
+    lists: frozenset[int]
+    texts: frozenset[int]
 
     @classmethod
     def of(cls, mapping: HeaderMapping, profile: Profile) -> "Unescaping | None":
@@ -45,8 +45,8 @@ class Unescaping:
 
     def _cell(self, index: int, cell: str) -> str:
         text = _FORMULA.sub("", cell)
-        if "\\" not in text or index in self._lists:
+        if "\\" not in text or index in self.lists:
             return text
-        if index in self._texts:
+        if index in self.texts:
             return _BREAK.sub(lambda found: "\n" if found[1] == "n" else "\\n", text)
         return text.replace("\\,", ",")

@@ -5,7 +5,7 @@ its variations, which leave blank what they share with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import define, evolve, field, frozen
 
@@ -34,19 +34,35 @@ class Parent:
     rule: Skipping | None
 
 
+class Known(Protocol):
+    """Parents by their names, as a dict has them."""
+
+    def get(self, name: str, /) -> Parent | None:
+        """The parent of that name."""
+        ...
+
+    def __setitem__(self, name: str, parent: Parent, /) -> None:
+        """Remembers a parent."""
+        ...
+
+    def __len__(self) -> int:
+        """How many names there are."""
+        ...
+
+
 @define
 class Family:
-    """The parents of one file so far."""
+    """The parents of one file so far: those that are `known`, and the `length` of their text."""
 
-    _reference: int
-    _keys: tuple[Template, ...]
-    _carry: tuple[int, ...]
-    _inherit: frozenset[str]
-    _decide: frozenset[int]
-    _together: tuple[int, ...]
-    _named: frozenset[str] | None
-    _known: dict[str, Parent] = field(factory=dict[str, Parent])
-    _length: int = 0
+    reference: int
+    keys: tuple[Template, ...]
+    carry: tuple[int, ...]
+    inherit: frozenset[str]
+    decide: frozenset[int]
+    together: tuple[int, ...]
+    named: frozenset[str] | None
+    known: Known = field(factory=dict[str, Parent])
+    length: int = 0
 
     @classmethod
     def of(
@@ -71,46 +87,49 @@ class Family:
 
     def is_named(self, cells: Sequence[str]) -> bool:
         """Whether another record names this one as its parent, if that makes it one."""
-        return bool(self._named) and any(key(cells) in (self._named or ()) for key in self._keys)
+        return bool(self.named) and any(key(cells) in (self.named or ()) for key in self.keys)
 
     def is_lost(self, cells: Sequence[str]) -> bool:
         """Whether a record leaves cells to a parent that doesn't stand before it."""
-        if self._named is None or not cells[self._reference].strip(BLANKS):
+        if self.named is None or not cells[self.reference].strip(BLANKS):
             return False
-        inherited = not all(cells[index].strip(BLANKS) for index in self._carry)
+        inherited = not all(cells[index].strip(BLANKS) for index in self.carry)
         return inherited or self._leaves_together(cells)
 
     def _leaves_together(self, cells: Sequence[str]) -> bool:
         """Whether it leaves all the columns blank that go together."""
-        return bool(self._together) and not any(cells[i].strip(BLANKS) for i in self._together)
+        return bool(self.together) and not any(cells[i].strip(BLANKS) for i in self.together)
 
     def note(self, raw: RawRecord, cells: Sequence[str], rules: Mapping[int, Skipping]) -> None:
         """Remembers a record that these rules, by column, leave out, or that others name.
 
         FileRefused `too_large` if there are too many.
         """
-        decisive = (rule for index, rule in rules.items() if index in self._decide)
-        parent = Parent(raw, next(decisive, None))
-        self._length += len(raw.sent)
-        if len(self._known) >= MOST_PARENTS or self._length > LONGEST_PARENTS:
+        parent = Parent(raw, self.decisive(rules))
+        self.length += len(raw.sent)
+        if are_too_many(len(self.known), self.length):
             raise too_many_parents(raw.line)
-        for key in self._keys:
+        for key in self.keys:
             if name := key(cells):
-                self._known[name] = parent
+                self.known[name] = parent
+
+    def decisive(self, rules: Mapping[int, Skipping]) -> Skipping | None:
+        """The first of these rules that decides about all records of a parent."""
+        return next((rule for index, rule in rules.items() if index in self.decide), None)
 
     def parent_of(self, cells: Sequence[str]) -> Parent | None:
         """The parent that a record names, if it stands before it."""
-        return self._known.get(cells[self._reference].strip(BLANKS))
+        return self.known.get(cells[self.reference].strip(BLANKS))
 
     def complete(self, parent: Parent, raw: RawRecord, cells: Sequence[str]) -> RawRecord:
         """The record, with the cells that it takes from its parent."""
         whole, others = list(cells), parent.raw.cells or ()
-        for index in self._carry:
+        for index in self.carry:
             text = whole[index].strip(BLANKS)
-            if not text or text.lower() in self._inherit:
+            if not text or text.lower() in self.inherit:
                 whole[index] = others[index]
         if self._leaves_together(cells):
-            for index in self._together:
+            for index in self.together:
                 whole[index] = others[index]
         return raw.completed(whole)
 
@@ -147,7 +166,7 @@ class Relatives:
             family.note(raw, cells, {})
             return Prepared(raw, "skipped", WITH_VARIANTS)
         if parent is None and family.is_lost(cells):
-            return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
+            return without_parent(raw)
         if parent is None:
             if rules := [rule for rule in self.skips if rule.fits(cells[rule.index])]:
                 family.note(raw, cells, {rule.index: rule for rule in rules})
@@ -157,6 +176,16 @@ class Relatives:
         completed = family.complete(parent, raw, cells)
         self.carrying.complete(cells, completed.cells or (), raw.line)
         return self.alone(completed, parent.raw)
+
+
+def without_parent(raw: RawRecord) -> Prepared:
+    """A record that leaves cells to a parent that doesn't stand before it."""
+    return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
+
+
+def are_too_many(names: int, characters: int) -> bool:
+    """Whether another parent is one too many, beside so many names, and with these characters."""
+    return names >= MOST_PARENTS or characters > LONGEST_PARENTS
 
 
 def too_many_parents(line: int) -> FileRefused:
