@@ -201,14 +201,16 @@ def test_a_job_that_waited_is_run(going_on: Upgraded):
     assert api.get(feed).json()["status"] == "applied"
 
 
-def test_the_bytes_that_were_published_last_are_known_without_being_read(going_on: Upgraded):
+def test_the_bytes_that_were_published_last_are_read_once_more_and_change_nothing(
+    going_on: Upgraded,
+):
+    """Since today's version reads some records otherwise; then they are known without being read."""
     path = f"/v1/products/changes?source_id={ROLES['sources']['web']}&limit=1000"
     last = going_on.operator.get(path).json()["items"][-1]["product"]["feed_id"]
-    job = going_on.upload(
-        raw_of(last), "web-20261130.csv", partner_name="Lumen Werke", source="web"
-    )
-    assert counts(job) == {"records_read": 6, "unchanged": 6}
-    assert job["progress"]["bytes_read"] == 0
+    shop = {"partner_name": "Lumen Werke", "source": "web"}
+    again, known = (going_on.upload(raw_of(last), f"web-2026113{n}.csv", **shop) for n in range(2))
+    assert counts(again) == counts(known) == {"records_read": 6, "unchanged": 6}
+    assert again["progress"]["bytes_read"] > known["progress"]["bytes_read"] == 0
 
 
 def shop_again(change: Callable[[str], str] = str) -> bytes:
