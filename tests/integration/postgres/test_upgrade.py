@@ -204,7 +204,7 @@ def test_a_job_that_waited_is_run(going_on: Upgraded):
 def test_the_bytes_that_were_published_last_are_read_once_more_and_change_nothing(
     going_on: Upgraded,
 ):
-    """Since today's version reads some records otherwise; then they are known without being read."""
+    """Since today's version reads some otherwise; then they are known without being read."""
     path = f"/v1/products/changes?source_id={ROLES['sources']['web']}&limit=1000"
     last = going_on.operator.get(path).json()["items"][-1]["product"]["feed_id"]
     shop = {"partner_name": "Lumen Werke", "source": "web"}
