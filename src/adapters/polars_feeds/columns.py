@@ -1,5 +1,6 @@
 """Files that are split into columns, and into records one by one where those don't fit."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -19,11 +20,15 @@ from adapters.polars_feeds.parsing import MORE, Parsed
 from adapters.polars_feeds.prepared import PreparedReading
 from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splitting import Mark
-from adapters.polars_feeds.tables import TableReader
+from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
 from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
+from commerce_core.parsing.fingerprints import (
+    NO_FINGERPRINTS,
+    FingerprintIndex,
+    Fingerprinting,
+)
 from commerce_core.parsing.grouping import Grouping, Joining
 from commerce_core.parsing.groups import WITH_VARIANTS, Groups
 from commerce_core.parsing.other_files import BREAKS_OFF
@@ -41,6 +46,8 @@ _ODD: Final = pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=Tru
     "c0"
 ).str.contains(BREAKS_OFF)
 """Records that the reference has to judge."""
+_CELL: Final = re.compile(r"c[0-9]+", re.ASCII)
+_BETWEEN: Final = "\x1f"
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
 
 
@@ -105,6 +112,11 @@ class ColumnReading:
         fingerprinted = fingerprinting(ENGINE, self.header)
         if fingerprinted:
             self._mark = self._others.mark = Matcher(fingerprinted, known)
+        elif self._completing is not None:
+            # Of others, what they take isn't in their text. They have no fingerprint.
+            header = self.header
+            completed = Fingerprinting.of(ENGINE, header.cells, header.delimiter, header.terms)
+            self._mark = partial(_marked_whole, Matcher(completed, known))
         yield from guarded(self._batches(), lambda: self._line)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
@@ -200,6 +212,18 @@ class ColumnReading:
     def _problems(self, marked: pl.DataFrame, rows: pl.Series) -> Iterator[Problem]:
         """The problems of the records in these rows."""
         return iter(self._read(marked[rows]).problems(NO_LIMIT, None))
+
+
+def _marked_whole(mark: Mark, offers: pl.DataFrame) -> pl.DataFrame:
+    """Marks completed records by all that they mean: their cells, and the pictures of others."""
+    cells = [pl.col(name) for name in offers.columns if _CELL.fullmatch(name)]
+    pictures = pl.col(PICTURES_OF_OTHERS) if PICTURES_OF_OTHERS in offers.columns else pl.lit("")
+    marked = mark(offers.with_columns(text=pl.concat_str(*cells, pictures, separator=_BETWEEN)))
+    # A cell that has what stands between them could as well be two.
+    clear = pl.col("text").str.count_matches(_BETWEEN, literal=True) == len(cells)
+    if marked.select(clear.all()).item():
+        return marked
+    return marked.with_columns(pl.when(clear).then(pl.col("upper", "lower", "number", "warnings")))
 
 
 def _completing_for(joining: Joining, delimiter: str) -> Completing | None:

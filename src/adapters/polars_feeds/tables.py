@@ -80,7 +80,7 @@ class TableReader:
         absent = {n: found.misread for n, found in readings.items() if found.misread is not None}
         faults = {"sku": sku_faults, **{name: found.faults for name, found in readings.items()}}
         slots = [Slot.of(name, column) for name, column in faults.items() if column is not None]
-        if PICTURES_OF_OTHERS in cells.columns:
+        if PICTURES_OF_OTHERS in cells.columns and (cells[PICTURES_OF_OTHERS] != "").any():
             slots += self._add_pictures(cells[PICTURES_OF_OTHERS], values, absent)
         deletes = values["deleted"].fill_null(value=False) if "deleted" in values else None
         lacking = self._lacking(cells)

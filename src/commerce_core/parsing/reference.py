@@ -175,8 +175,9 @@ def _shown(value: Value) -> Value:
 def fingerprinting(engine: str, header: Header) -> Fingerprinting | None:
     """What makes the fingerprints of a feed's records; None if its records can't have any.
 
-    That is so if a record means something only together with its neighbours, and in a report or an
-    export that comes back, since its rows aren't the partner's own.
+    That is so if a record means something only together with its neighbours, unless an engine makes
+    them of completed records; and in a report or an export that comes back, since its rows aren't
+    the partner's own.
     """
     if header.terms.profile.joins_records or header.returned:
         return None
