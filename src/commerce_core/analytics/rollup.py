@@ -8,6 +8,7 @@ are sums of blocks.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from attrs import frozen
@@ -28,6 +29,8 @@ PRODUCT_SPANS: Final = (DAY, timedelta(days=8), timedelta(days=64))
 REASON_SPANS: Final = SPANS[2:]
 """Those of what was taken back by reason, which is a small part of the entries."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta.resolution
+"""Moments are whole numbers of it here: a year has thousands of hours, in each of four places."""
 MOST_ROLLED: Final = 500_000
 """Entries that are added to the sums in one transaction, which a transaction's own may exceed."""
 
@@ -54,38 +57,90 @@ class Rest:
 
 
 @frozen
+class Surplus:
+    """Blocks of one length that are taken off a period, since a longer one reaches beyond it."""
+
+    span: timedelta
+    since: datetime
+    until: datetime
+    period: int
+
+
+@frozen
 class Cover:
     """What one or several periods consist of; periods are named by their position."""
 
     runs: tuple[Run, ...]
     rests: tuple[Rest, ...]
+    surpluses: tuple[Surplus, ...] = ()
 
 
-def cover(bounds: Sequence[datetime], spans: Sequence[timedelta] = SPANS) -> Cover:
-    """What the periods between each bound and the next consist of."""
-    found = [
-        part
-        for period, since in enumerate(bounds[:-1])
-        for part in _parts(since, bounds[period + 1], period, spans)
-    ]
-    return Cover(
-        tuple(_joined(part for part in found if isinstance(part, Run))),
-        tuple(part for part in found if isinstance(part, Rest)),
-    )
+def cover(
+    bounds: Sequence[datetime], spans: Sequence[timedelta] = SPANS, *, beyond: bool = False
+) -> Cover:
+    """What the periods between each bound and the next consist of.
+
+    With `beyond`, a longer block less what it has beyond the end of a period may stand for several
+    shorter ones: a day in Rome is an hour and a day in UTC, less an hour, instead of nine blocks.
+    """
+    ticks, sizes = [_ticks(bound - _EPOCH) for bound in bounds], [_ticks(span) for span in spans]
+    blocks, rests = _Blocks(sizes), list[Rest]()
+    for period, (since, until) in enumerate(pairwise(ticks)):
+        first, last = _up(since, sizes[0]), _down(until, sizes[0])
+        if first >= last:
+            first = last = until
+        if since < first:
+            rests.append(Rest(_at(since), _at(first), period))
+        if last < until:
+            rests.append(Rest(_at(last), _at(until), period))
+        blocks.add(first, last, period if beyond else None)
+    return Cover(tuple(blocks.runs()), tuple(rests), tuple(blocks.surpluses))
 
 
-def _joined(runs: Iterable[Run]) -> Iterator[Run]:
-    """The same blocks in the fewest runs; those of each length come in the order of time."""
-    open_: dict[timedelta, Run] = {}
-    for run in runs:
-        before = open_.get(run.span)
-        if before is not None and before.until == run.since:
-            open_[run.span] = Run(run.span, before.since, run.until)
-            continue
-        if before is not None:
-            yield before
-        open_[run.span] = run
-    yield from open_.values()
+class _Blocks:
+    """Blocks as they come, in the order of time for each length; a run that goes on gets longer."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = sizes
+        self._known = frozenset(sizes)
+        self._runs: dict[int, list[list[int]]] = {}
+        self.surpluses: list[Surplus] = []
+
+    def add(self, since: int, until: int, beyond_of: int | None) -> None:
+        """The fewest blocks of a range, which begins and ends with one of the shortest."""
+        length = until - since
+        if length in self._known and since % length == 0:
+            self._run(since, until, length)
+            return
+        for size, longer in pairwise(self._sizes):
+            first, last = _up(since, longer), _down(until, longer)
+            end = last + longer
+            # A run and what is beyond it are two looks into the index; that is worth a block.
+            if beyond_of is not None and first <= last and until - last > end - until + size:
+                self.surpluses.append(Surplus(size * _TICK, _at(until), _at(end), beyond_of))
+                until = last = end
+            if first >= last:
+                self._run(since, until, size)
+                return
+            self._run(since, first, size)
+            self._run(last, until, size)
+            since, until = first, last
+        self._run(since, until, self._sizes[-1])
+
+    def _run(self, since: int, until: int, size: int) -> None:
+        if since >= until:
+            return
+        known = self._runs.setdefault(size, [])
+        if known and known[-1][1] == since:
+            known[-1][1] = until
+        else:
+            known.append([since, until])
+
+    def runs(self) -> Iterator[Run]:
+        """The runs, by their lengths."""
+        for size, ranges in self._runs.items():
+            for since, until in ranges:
+                yield Run(size * _TICK, _at(since), _at(until))
 
 
 def bounds_of(starts: Iterable[datetime], since: datetime, until: datetime) -> list[datetime]:
@@ -93,29 +148,19 @@ def bounds_of(starts: Iterable[datetime], since: datetime, until: datetime) -> l
     return [max(since, start) for start in starts] + [until]
 
 
-def _parts(
-    since: datetime, until: datetime, period: int, spans: Sequence[timedelta]
-) -> Iterator[Run | Rest]:
-    if since >= until:
-        return
-    for position in range(len(spans) - 1, -1, -1):
-        span = spans[position]
-        if until - since < span:
-            continue
-        first, last = _aligned_from(since, span), _aligned_to(until, span)
-        if first < last:
-            yield from _parts(since, first, period, spans[:position])
-            yield Run(span, first, last)
-            yield from _parts(last, until, period, spans[:position])
-            return
-    yield Rest(since, until, period)
+def _ticks(length: timedelta) -> int:
+    return length // _TICK
 
 
-def _aligned_to(at: datetime, span: timedelta) -> datetime:
+def _at(ticks: int) -> datetime:
+    return _EPOCH + ticks * _TICK
+
+
+def _down(ticks: int, size: int) -> int:
     """The last boundary of blocks not after that moment."""
-    return at - (at - _EPOCH) % span
+    return ticks - ticks % size
 
 
-def _aligned_from(at: datetime, span: timedelta) -> datetime:
+def _up(ticks: int, size: int) -> int:
     """The first boundary of blocks not before that moment."""
-    return at + (_EPOCH - at) % span
+    return ticks + -ticks % size

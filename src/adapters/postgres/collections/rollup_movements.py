@@ -48,6 +48,28 @@ _ROLLED: Final[LiteralString] = """
         ) AS r
         WHERE (SELECT txid FROM horizon) > '0'::xid8
     ),"""
+SURPLUS: Final[LiteralString] = """
+    surplus AS (
+        SELECT surplus.period, r.*
+        FROM unnest(%(surplus_span)s::int[], %(surplus_since)s::timestamptz[],
+                    %(surplus_until)s::timestamptz[], %(surplus_period)s::int[])
+             AS surplus (span, since, until, period)
+        CROSS JOIN LATERAL (
+            SELECT r.*
+            FROM {rollups} r
+            WHERE {rolled_own} AND r.span = surplus.span
+              AND r.starts_at >= surplus.since AND r.starts_at < surplus.until
+            OFFSET 0
+        ) AS r
+        WHERE (SELECT txid FROM horizon) > '0'::xid8
+    ),"""
+"""What blocks have beyond the ends of periods."""
+TAKEN_OFF: Final[LiteralString] = """
+        UNION ALL
+        SELECT period, partner_id, subject, currency, -placed - {back}, -orders,
+               {back_units} - units, -gross, -discount, -platform_discount, -{back_cancelled},
+               -{back_refunded}, -amount
+        FROM surplus"""
 BELOW: Final[LiteralString] = """
     (e.txid < (SELECT txid FROM horizon)
      OR e.txid IS NULL AND (SELECT txid FROM horizon) > '0'::xid8)"""
@@ -100,8 +122,7 @@ _SUMMED: Final[LiteralString] = """
     movement AS (
         SELECT period, partner_id, subject, currency, placed + {back} AS entries, orders,
                units - {back_units} AS units, gross, discount, platform_discount,
-               {back_cancelled} AS cancelled, {back_refunded} AS refunded,
-               amount - {back_cancelled} - {back_refunded} AS net
+               {back_cancelled} AS cancelled, {back_refunded} AS refunded, amount
         FROM rolled
         UNION ALL
         SELECT period, {seller}, {subject}, currency, 1, 0,
@@ -111,8 +132,9 @@ _SUMMED: Final[LiteralString] = """
                CASE kind WHEN 'placed' THEN platform_discount ELSE 0 END,
                CASE kind WHEN 'cancelled' THEN amount ELSE 0 END,
                CASE WHEN kind IN ('refunded', 'goodwill') THEN amount ELSE 0 END,
-               CASE kind WHEN 'placed' THEN amount ELSE -amount END
+               CASE kind WHEN 'placed' THEN amount ELSE 0 END
         FROM loose
+        {taken_off}
         {orders}
     )"""
 ORDERS: Final[LiteralString] = """
@@ -175,7 +197,7 @@ LATER: Final[LiteralString] = """
             WHERE (SELECT txid FROM horizon) > '0'::xid8"""
 """The orders that count although they were cancelled as a whole later."""
 
-_PARTS: Final[LiteralString] = f"{_HORIZON}{_ROLLED}{{loose}}"
+_PARTS: Final[LiteralString] = f"{_HORIZON}{_ROLLED}{{surplus}}{{loose}}"
 SUMS: Final[LiteralString] = f"{_PARTS}{_SUMMED}"
 """All movements as `movement`, signed; those without entries are about the number of orders."""
 _RULES: Final[LiteralString] = """
@@ -209,24 +231,24 @@ RULES: Final[LiteralString] = f"{_PARTS}{_RULES}"
 """What price rules did when orders were placed."""
 
 _TOTALS: Final[LiteralString] = """
-    SELECT period, {partner}, currency, sum(orders)::bigint AS orders, sum(units)::bigint AS units,
-           sum(gross) AS gross, sum(discount) AS discount,
-           sum(platform_discount) AS platform_discount, sum(cancelled) AS cancelled,
-           sum(refunded) AS refunded, sum(net) AS net
+    SELECT period, {partner}, currency, exact_sum(orders) AS orders, exact_sum(units) AS units,
+           {sum}(gross) AS gross, {sum}(discount) AS discount,
+           {sum}(platform_discount) AS platform_discount, {sum}(cancelled) AS cancelled,
+           {sum}(refunded) AS refunded, {sum}(amount) - {sum}(cancelled) - {sum}(refunded) AS net
     FROM movement
     GROUP BY period, movement.partner_id, currency
-    HAVING sum(entries) > 0
+    HAVING exact_sum(entries) > 0
     ORDER BY period, movement.partner_id, currency"""
 TOTALS: Final[LiteralString] = f"{SUMS}{_TOTALS}"
 """Figures by period, partner and currency."""
 
 _RANKED: Final[LiteralString] = """,
     by_product AS (
-        SELECT subject AS product_id, currency, sum(units) AS units, sum(gross) AS gross,
-               sum(net) AS net
+        SELECT subject AS product_id, currency, exact_sum(units) AS units, sum(gross) AS gross,
+               sum(amount) - sum(cancelled) - sum(refunded) AS net
         FROM movement
         GROUP BY subject, currency
-        HAVING sum(entries) > 0
+        HAVING exact_sum(entries) > 0
     ),
     named AS ({names}),
     placed AS (

@@ -4,7 +4,7 @@ All three are read in one statement, so in one snapshot, together with the horiz
 exactly one of them, whatever is written or rolled up meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, LiteralString
 
@@ -21,6 +21,8 @@ from adapters.postgres.collections.rollup_movements import (
     ORDERS,
     RANKED,
     RULES,
+    SURPLUS,
+    TAKEN_OFF,
     TOTALS,
 )
 from adapters.postgres.connection.rows import Connection, fetch, maybe_digits, named, rows_of
@@ -36,6 +38,8 @@ from commerce_core.analytics.rollup import PRODUCT_SPANS, REASON_SPANS, SPANS, b
 
 Of = Literal["sales", "product", "rule", "reason"]
 
+MEMORY: Final = "64MB"
+"""What the server may use for each of the sums of a report."""
 _partner_id: Final = named("ptn")
 _RANKS: Final = rows_of(RankedTotal)
 _REASONS: Final = rows_of(ReasonTotal)
@@ -89,8 +93,10 @@ class Rollups:
         """The figures, exactly as `figures.fold` returns them."""
         starts = list[datetime | None](question.periods() if question.grain else [None])
         partner = "movement.partner_id" if question.by_partner else "NULL::uuid AS partner_id"
-        query = _query(TOTALS, question, partner=sql.SQL(partner))
-        rows = fetch(self._db, tuple_row, query, self._params(question, starts))
+        # An hour is one block, or two: a state for each of its sums would take longer than adding.
+        added = sql.SQL("exact_sum" if question.grain == "hour" else "sum")
+        query = _query(TOTALS, question, partner=sql.SQL(partner), sum=added)
+        rows = fetch(self._db, tuple_row, query, self._params(question, starts, beyond=True))
         # There may be thousands: their columns are in the order of the class.
         names = {id_: _partner_id(id_) if id_ else ALL_PARTNERS for id_ in {row[1] for row in rows}}
         return [SalesTotal(starts[int(row[0])], names[row[1]], *row[2:]) for row in rows]
@@ -121,23 +127,29 @@ class Rollups:
         question: SalesQuestion,
         starts: Sequence[datetime | None] = (None,),
         spans: Sequence[timedelta] = SPANS,
+        *,
+        beyond: bool = False,
     ) -> dict[str, Any]:
         """What a question consists of: blocks, the rests between them, and bounds of periods."""
         moments = [start or question.since for start in starts]
         bounds = bounds_of(moments, question.since, question.until)
-        parts = cover(bounds, spans)
+        parts = cover(bounds, spans, beyond=beyond)
         return {
             "horizon": self._horizon(),
             "since": question.since,
             "until": question.until,
             "partner_id": maybe_digits(question.partner_id),
             "currency": question.currency,
-            "starts": bounds[:-1],
+            "starts": _array(bounds[:-1]),
             "run_span": [int(run.span.total_seconds()) for run in parts.runs],
-            "run_since": [run.since for run in parts.runs],
-            "run_until": [run.until for run in parts.runs],
-            "rest_since": [rest.since for rest in parts.rests],
-            "rest_until": [rest.until for rest in parts.rests],
+            "run_since": _array(run.since for run in parts.runs),
+            "run_until": _array(run.until for run in parts.runs),
+            "surplus_span": [int(each.span.total_seconds()) for each in parts.surpluses],
+            "surplus_since": _array(each.since for each in parts.surpluses),
+            "surplus_until": _array(each.until for each in parts.surpluses),
+            "surplus_period": [each.period for each in parts.surpluses],
+            "rest_since": _array(rest.since for rest in parts.rests),
+            "rest_until": _array(rest.until for rest in parts.rests),
             "rest_period": [rest.period for rest in parts.rests],
         }
 
@@ -145,15 +157,25 @@ class Rollups:
         """A horizon that the statement's own can't be before; the planner needs it beforehand.
 
         A database that was restored into another server has none until it is rolled up again.
+        The settings hold for the rest of the unit: many groups are summed up without sorting, and
+        a plan for any question would be a bad one for most.
         """
-        (txid,) = self._db.execute(
+        (txid, *_) = self._db.execute(
             """
-            SELECT txid::text
-            FROM sales_horizon
-            WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())
-            """
-        ).fetchone() or ("0",)
-        return txid
+            SELECT (SELECT txid::text
+                    FROM sales_horizon
+                    WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
+                   set_config('work_mem', %s, TRUE), set_config('jit', 'off', TRUE),
+                   set_config('plan_cache_mode', 'force_custom_plan', TRUE)
+            """,
+            [MEMORY],
+        ).fetchone() or (None,)
+        return txid or "0"
+
+
+def _array(moments: Iterable[datetime]) -> str:
+    """An array of moments, as text: quoting each of thousands takes longer than summing them up."""
+    return f"{{{','.join(map(datetime.isoformat, moments))}}}"
 
 
 def _query(
@@ -183,8 +205,13 @@ def _query(
     }
     later = sql.SQL(LATER if is_event else "").format(**parts)
     loose = sql.SQL(LOOSE if is_event else LOOSE_BY_ORDER).format(**parts)
-    orders = sql.SQL(ORDERS if text is TOTALS else "").format(**parts, later=later)
-    return sql.SQL(text).format(**parts, loose=loose, orders=orders, **more)
+    of_totals = text is TOTALS
+    orders = sql.SQL(ORDERS if of_totals else "").format(**parts, later=later)
+    surplus = sql.SQL(SURPLUS if of_totals else "").format(**parts)
+    taken_off = sql.SQL(TAKEN_OFF if of_totals else "").format(**parts)
+    return sql.SQL(text).format(
+        **parts, loose=loose, orders=orders, surplus=surplus, taken_off=taken_off, **more
+    )
 
 
 def _seller(question: SalesQuestion) -> LiteralString:

@@ -1,6 +1,7 @@
 """What ranges consist of, in forty zones, and the period before."""
 
 from bisect import bisect_right
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,43 @@ def test_a_range_is_covered_once(since: datetime, length: timedelta, spans: tupl
     assert all((run.until - run.since) % run.span == timedelta(0) for run in found.runs)
     assert sum((rest.until - rest.since for rest in found.rests), timedelta(0)) < 2 * spans[0]
     assert len(parts) <= 2 * len(spans) + 1
+
+
+@given(
+    strategies.moments(),
+    st.lists(st.timedeltas(timedelta(0), timedelta(days=90)), min_size=1, max_size=4),
+    st.sampled_from([SPANS, PRODUCT_SPANS]),
+    st.data(),
+)
+def test_what_blocks_have_beyond_a_period_is_taken_off_it(
+    since: datetime, lengths: list[timedelta], spans: tuple[timedelta, ...], data: st.DataObject
+):
+    """Each moment of a period is in one block more than is taken off; each other, in as many."""
+    bounds = [since + sum(lengths[:number], timedelta(0)) for number in range(len(lengths) + 1)]
+    found = cover(bounds, spans, beyond=True)
+    assert all(since <= run.since < bounds[-1] for run in found.runs)
+    edges = [edge for part in (*found.runs, *found.surpluses) for edge in (part.since, part.until)]
+    at = data.draw(st.sampled_from([*bounds, *edges])) + data.draw(
+        st.sampled_from([timedelta(0), -timedelta.resolution, QUARTER])
+    )
+    of = bisect_right(bounds, at) - 1
+    counted = Counter(
+        bisect_right(bounds, run.since + (at - run.since) // run.span * run.span) - 1
+        for run in found.runs
+        if run.since <= at < run.until
+    )
+    counted.update(rest.period for rest in found.rests if rest.since <= at < rest.until)
+    counted.subtract(each.period for each in found.surpluses if each.since <= at < each.until)
+    assert +counted == Counter([of] if since <= at < bounds[-1] else [])
+    assert not -counted
+
+
+def test_a_day_in_rome_is_a_day_less_an_hour_and_one_before():
+    days = list(SalesQuestion(utc("2025-01-01"), utc("2025-01-09"), grain="day",
+                              zone="Europe/Rome").periods())  # fmt: skip
+    found = cover(days[1:], beyond=True)
+    blocks = sum((run.until - run.since) // run.span for run in found.runs)
+    assert (blocks, len(found.surpluses)) == (2 * len(days[2:]), len(days[2:]))
 
 
 @pytest.mark.parametrize("zone", ZONES)
