@@ -163,13 +163,14 @@ def _viewer_of(kind: type, paths: Mapping[str, str]) -> Callable[[Any], View]:
     made = msgspec.defstruct(kind.__name__, paths)
     members = attrgetter(*paths.values(), "__class__")  # of one name it would give no tuple
     # What is plain by its type, which is most, isn't looked at again in each value.
-    others = [n for n, path in enumerate(paths.values()) if not _is_plain(hint_at(kind, path))]
+    hints = [hint_at(kind, path) for path in paths.values()]
+    others = [(n, _viewer_by(hint)) for n, hint in enumerate(hints) if not _is_plain(hint)]
 
     def viewed(value: object) -> View:
         parts = list(members(value)[:-1])
-        for number in others:
+        for number, viewer in others:
             if parts[number] is not None:
-                parts[number] = view(parts[number])
+                parts[number] = viewer(parts[number])
         return made(*parts)
 
     return viewed
@@ -206,6 +207,13 @@ def _is_plain(hint: Any) -> bool:  # noqa: ANN401 an annotation may be anything
         return True
     arguments = get_args(hint)
     return all(map(_is_plain, arguments)) if get_origin(hint) is UnionType else hint in _PLAIN
+
+
+def _viewer_by(hint: Any) -> Callable[[Any], View]:  # noqa: ANN401 an annotation may be anything
+    """What makes the views of values of that type, if they are all alike; else `view`."""
+    kinds = [each for each in get_args(hint) or (hint,) if each is not NoneType]
+    kind = kinds[0] if get_origin(hint) is UnionType and len(kinds) == 1 else hint
+    return _viewer(kind) if kind in _ALIKE else view
 
 
 def _sparse(value: object) -> dict[str, View]:
@@ -261,6 +269,8 @@ def _price_rule(value: PriceRule) -> dict[str, View]:
     return {**own, **whole_form(value.rule), **times}
 
 
+_ALIKE: Final = frozenset({Decimal, datetime})
+"""Classes whose values are viewed alike, whatever subclass they are of."""
 _PLAIN: Final = frozenset({NoneType, bool, int, float, str})
 _GENERAL: Final[Sequence[tuple[tuple[type, ...], Callable[[Any], View]]]] = (
     ((int, float, str), lambda value: value),

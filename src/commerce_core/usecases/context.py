@@ -202,6 +202,13 @@ class Context:
             raise NotFound(f"There is no partner {name_or_id[:80]!r}.")
         return found
 
+    def partner_id(self, name_or_id: str | None) -> str | None:
+        """The id, if it is that of a partner, whom this principal may see if there is one."""
+        if name_or_id is None or not looks_like("ptn", name_or_id):
+            return None
+        id_ = parse("ptn", name_or_id)
+        return id_ if self.principal.may_see(id_) else None
+
     def source(self, unit: PartnersUnit, name_or_id: str, owner: Partner | None) -> Source:
         """The source with that id, or the owner's with that name; NotFound as in `seen`."""
         if looks_like("src", name_or_id):

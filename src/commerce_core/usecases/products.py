@@ -117,13 +117,20 @@ class Products:
         With `include`, they are PricedProducts.
         """
         including = self._including(include, as_of)
-        with self._context.store.begin() as unit:
-            own = self._own_in(unit, query, partner)
+        id_ = self._context.partner_id(query.partner_id if partner is None else partner)
+        with self._context.store.read_only() as unit:
+            if id_ is None:
+                own = self._own_in(unit, query, partner)
+            else:
+                own = tidied(evolve(query, partner_id=id_))
             if as_of is None:
                 page = self._context.listed(unit.products, own, cursor, limit, count=count)
             else:
                 past = past_query(own, _number_at(unit, as_of))
                 page = self._context.listed(unit.past_products, past, cursor, limit, count=count)
+            if id_ is not None and not page.items:
+                # Only now is it open whether there is such a partner.
+                self._context.partner(unit, id_)
             return evolve(page, items=including.added(unit, page.items)) if include else page
 
     def export(

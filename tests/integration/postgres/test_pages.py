@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, Literal, cast
 
+import psycopg
 import pytest
 from attrs import evolve, frozen
 
 from adapters.postgres import PostgresStore
 from adapters.postgres.catalog import filters
+from adapters.postgres.collections.listing import is_idle, walking
 from adapters.postgres.store import Unit
 from commerce_core.base.errors import InvalidInput
 from commerce_core.base.paging import Position, every
@@ -199,4 +201,24 @@ def test_what_is_set_for_a_list_ends_with_it(catalog: Catalog, query: ProductQue
         before = settings()
         unit.products.page(query, None, LIMIT)
         unit.products.count(query)
+        assert settings() == before
+
+
+def test_pages_of_a_unit_that_only_reads_leave_its_connection_as_it_was(catalog: Catalog):
+    """Each is a transaction of its own, whose settings end with it, also if it fails."""
+    with catalog.store.read_only() as unit:
+        db = cast("Unit", unit).products._db
+
+        def settings() -> list[tuple[object, ...]]:
+            names = "enable_sort", "enable_seqscan", "jit", "statement_timeout"
+            return [db.execute(f"SHOW {name}".encode()).fetchall()[0] for name in names]
+
+        before = settings()
+        for query in (ProductQuery(), ProductQuery(brand="A"), ProductQuery(sort_by="updated_at")):
+            assert len(unit.products.page(query, None, 10).items) == 10
+            assert is_idle(db)
+            assert settings() == before
+        with pytest.raises(psycopg.errors.DivisionByZero), walking(db):
+            db.execute("SELECT 1 / 0")
+        assert is_idle(db)
         assert settings() == before

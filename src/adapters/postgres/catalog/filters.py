@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final, LiteralString
 
 import psycopg
 
 from adapters.postgres.collections.escrow import RESERVED
-from adapters.postgres.collections.listing import Condition, asked
+from adapters.postgres.collections.listing import Condition, asked, is_idle
 from adapters.postgres.connection.rows import Connection, digits, maybe_digits
 from commerce_core.base.text import spellings, words_of
 from commerce_core.catalog.product import ProductQuery
@@ -140,9 +140,10 @@ def _of_feed(db: Connection, feed_id: str) -> Condition:
 def bounded(db: Connection, query: ProductQuery, what: str = "list") -> Generator[None]:
     """Limits each statement inside to `SLOWEST`; InvalidInput `too_broad` beyond that."""
     read = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, TRUE)"
-    before = db.execute(read, [SLOWEST]).fetchone() or ("",)
-    try:
-        yield
-    except psycopg.errors.QueryCanceled as error:
-        raise too_broad(query, what) from error
-    db.execute("SELECT set_config('statement_timeout', %s, TRUE)", [before[0]])
+    with db.transaction() if is_idle(db) else nullcontext():
+        before = db.execute(read, [SLOWEST]).fetchone() or ("",)
+        try:
+            yield
+        except psycopg.errors.QueryCanceled as error:
+            raise too_broad(query, what) from error
+        db.execute("SELECT set_config('statement_timeout', %s, TRUE)", [before[0]])

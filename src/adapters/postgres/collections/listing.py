@@ -1,11 +1,13 @@
 """Conditions, and lists that are read along an id."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Generic, LiteralString, TypeAlias, TypeVar
 
+import psycopg
 from attrs import frozen
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import RowFactory
 
 from adapters.postgres.connection.rows import Connection, digits, fetch, maybe_digits
@@ -61,11 +63,29 @@ def walking(db: Connection, *, in_groups: bool = False) -> Generator[None]:
     million products for ten, and read and sort all of them. `in_groups`: rows that come in groups
     may still be sorted, each group by itself.
     """
-    db.execute(WALKING_IN_GROUPS if in_groups else WALKING)
-    yield
-    db.execute(_AS_BEFORE)
+    settings = WALKING_IN_GROUPS if in_groups else WALKING
+    if not is_idle(db):
+        db.execute(settings)
+        yield
+        db.execute(_AS_BEFORE)
+        return
+    # A transaction of its own ends the settings too, which saves two round trips.
+    db.execute(_BEGIN + settings)
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):
+            db.rollback()
+        raise
+    db.commit()
 
 
+def is_idle(db: Connection) -> bool:
+    """Whether no transaction is under way, as in units that only read."""
+    return db.info.transaction_status is TransactionStatus.IDLE
+
+
+_BEGIN: Final = "BEGIN READ ONLY; "
 WALKING_IN_GROUPS: Final = """
     SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off;
     SET LOCAL jit = off"""
