@@ -53,7 +53,7 @@ class Migration:
 
     @property
     def needs(self) -> str | None:
-        """Whether it is applied whole or not at all; otherwise it has to bear a second run."""
+        """The step that a version has to know to go on working after this one, if it contracts."""
         return self._header.get("Needs")
 
     @property
