@@ -42,10 +42,8 @@ from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.schema.problems import Problem
 
-_ODD: Final = pl.any_horizontal(pl.col(pl.String).str.contains("\0", literal=True)) | pl.col(
-    "c0"
-).str.contains(BREAKS_OFF)
-"""Records that the reference has to judge."""
+_NUL: Final = pl.col(pl.String).str.contains("\0", literal=True)
+_BREAKS_OFF: Final = pl.col("c0").str.contains(BREAKS_OFF)
 _CELL: Final = re.compile(r"c[0-9]+", re.ASCII)
 _BETWEEN: Final = "\x1f"
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
@@ -57,12 +55,14 @@ class Piece:
 
     The columns are `line`, `text`, by which a record is recognised, perhaps the `end` of that and
     how many `lines` it has, and a cell for each of the header: `c0`, `c1` ... `raws` are the same
-    records one by one.
+    records one by one. Those that the reference has to judge may be among the cells if it isn't
+    known that `none_odd` are.
     """
 
     line: int
     cells: pl.DataFrame | None
     raws: Callable[[], Iterable[RawRecord]]
+    none_odd: bool = False
 
 
 @define
@@ -136,7 +136,7 @@ class ColumnReading:
 
     def _of_piece(self, piece: Piece) -> Iterator[ColumnBatch]:
         """A batch for a piece, more where it doesn't fit, or where its records take a lot."""
-        completed = self._completed(piece.cells)
+        completed = self._completed(piece)
         if completed is None:
             yield from self._others.read(self._joined(piece))
             return
@@ -154,10 +154,11 @@ class ColumnReading:
         raws, unescaping = piece.raws(), self._grouping.unescaping
         return self._joining(raws if unescaping is None else map(unescaping, raws))
 
-    def _completed(self, cells: pl.DataFrame | None) -> Completed | None:
+    def _completed(self, piece: Piece) -> Completed | None:
         """The records with what they take from others; None if some aren't read as columns."""
+        cells = piece.cells
         try:
-            if cells is None or cells.select(_ODD.any()).item():
+            if cells is None or not (piece.none_odd or _none_odd(cells)):
                 return None
             if self._grouping.unescaping is not None:
                 cells = unescaped(cells, self._grouping.unescaping)
@@ -170,7 +171,7 @@ class ColumnReading:
     def _in_columns(self, some: Completed) -> ColumnBatch | None:
         """The records read as columns; None if some have to be read one by one."""
         try:
-            if some.sizes is not None and some.cells.select(_ODD.any()).item():
+            if some.taken and not _none_odd(some.cells.select({"c0", *some.taken})):
                 return None
             return self._batch(some)
         except NOT_OF_FILE:
@@ -235,6 +236,11 @@ def _completing_for(joining: Joining, delimiter: str) -> Completing | None:
             return ParentCompleting(joining, delimiter)
         case _:
             return None
+
+
+def _none_odd(cells: pl.DataFrame) -> bool:
+    """Whether the reference has to judge none of these records."""
+    return not cells.select(pl.any_horizontal(_NUL, _BREAKS_OFF).any()).item()
 
 
 def _without_heads(offers: pl.DataFrame) -> tuple[pl.DataFrame, int]:

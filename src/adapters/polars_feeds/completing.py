@@ -27,7 +27,8 @@ class Completed:
     """Records of a piece with what they take from others.
 
     `others` have to be read one by one, and may stand among them; `fates` and `reasons` are of
-    those that are no offers. `sizes` are the characters of each with what it takes.
+    those that are no offers. `sizes` are the characters of each with what it takes, in the columns
+    that are `taken`.
     """
 
     cells: pl.DataFrame
@@ -35,6 +36,7 @@ class Completed:
     fates: Counter[str] = field(factory=Counter[str])
     reasons: Counter[str] = field(factory=Counter[str])
     sizes: pl.Series | None = None
+    taken: Sequence[str] = ()
 
     def in_parts(self, most: int) -> Iterator["Completed"]:
         """The same in parts of about `most` characters, in the order of the file."""
@@ -48,7 +50,7 @@ class Completed:
             behind = len(others) if end is None else self._before(others, end)
             some, others = others[:behind], others[behind:]
             yield evolve(rest, cells=self.cells[start:end], others=some)
-            rest = Completed(self.cells)
+            rest = Completed(self.cells, taken=self.taken)
 
     def _before(self, others: Sequence[Prepared], row: int) -> int:
         """How many of the others stand before a row."""

@@ -52,7 +52,9 @@ def _pieces(split: Split, width: int, delimiter: str) -> Iterator[Piece]:
 
 
 def _piece(records: pl.DataFrame, cells: pl.DataFrame | None, delimiter: str) -> Piece:
-    return Piece(int(records["line"][0]), cells, partial(raws_of, records, delimiter))
+    # Parsing has taken out what the reference has to judge.
+    raws = partial(raws_of, records, delimiter)
+    return Piece(int(records["line"][0]), cells, raws, none_odd=True)
 
 
 def _fitting(split: Split, width: int, delimiter: str) -> pl.DataFrame | None:

@@ -53,7 +53,7 @@ class GroupCompleting:
         self._refuse_beyond(plan)
         own = self._pictures(cells, plan)
         # From here on nothing fails, so that the groups never know half of a piece.
-        return self._advanced(cells.with_columns(taken), plan, own)
+        return evolve(self._advanced(cells.with_columns(taken), plan, own), taken=taken.columns)
 
     def _plan(self, cells: pl.DataFrame) -> pl.DataFrame:
         """What becomes of each record.

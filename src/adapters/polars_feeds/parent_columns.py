@@ -171,7 +171,8 @@ class ParentCompleting:
         self._relatives.family.length += found.length
         self._relatives.carrying.read += int(sent.sum())
         self._relatives.carrying.carried += int(more.sum())
-        return self._completed(cells.with_columns(taken), sent + more, found)
+        done = self._completed(cells.with_columns(taken), sent + more, found)
+        return evolve(done, taken=taken.columns)
 
     def _found(self, cells: pl.DataFrame, sent: pl.Series) -> _Found:
         """What becomes of each record."""
