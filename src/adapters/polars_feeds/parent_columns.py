@@ -35,6 +35,8 @@ from commerce_core.parsing.skipping import Skipping
 
 _NONE: Final = -1
 """The place of a parent that isn't known."""
+_MOST_LONGER: Final = 4
+"""How many times the bytes of a word may be those of the same in other letters."""
 
 
 @define
@@ -179,7 +181,7 @@ class ParentCompleting:
         family, known = self._relatives.family, self._known
         references = cells[cell(family.reference)].str.strip_chars(BLANKS)
         keys = [templated(key, cells).to_list() for key in family.keys]
-        found, named, new = _Found([_NONE] * len(cells)), family.named or frozenset[str](), 0
+        found, named = _Found([_NONE] * len(cells)), family.named or frozenset[str]()
         columns = (references, self._fitting(cells), self._lost(cells, references), sent)
         rows = zip(*(column.to_list() for column in columns), zip(*keys, strict=True), strict=True)
         for row, (reference, rules, is_lost, length, names) in enumerate(rows):
@@ -198,16 +200,22 @@ class ParentCompleting:
                 found.lost.append(row)
             elif is_named or rules:
                 found.length += length
-                if are_too_many(len(known) + new, family.length + found.length):
+                if self._are_too_many(found):
                     found.stop, found.stop_line = row, int(cells["line"][row])
                     break
-                new += sum(bool(n) and n not in found.names and n not in known.places
-                           for n in {*names})  # fmt: skip
                 place = len(known.rules) + len(found.rules)
                 found.note(row, names, place, None if is_named else self._decisive_of(rules))
                 if is_named:
                     found.left_out[row] = WITH_VARIANTS
         return found
+
+    def _are_too_many(self, found: _Found) -> bool:
+        """Whether another parent is one too many."""
+        known, length = self._known.places, self._relatives.family.length + found.length
+        if not are_too_many(len(known) + len(found.names), length):
+            return False  # Though some names may be known already.
+        new = sum(name not in known for name in found.names)
+        return are_too_many(len(known) + new, length)
 
     def _fitting(self, cells: pl.DataFrame) -> pl.Series:
         """The rules that fit each record, as bits."""
@@ -249,13 +257,17 @@ class ParentCompleting:
         if not has_parent.any():
             return pl.DataFrame()
         together, taken = self._leaves_together(cells), list[pl.Series]()
-        inherit = sorted(family.inherit)
+        inherit = sorted(family.inherit - {""})
+        longest = _MOST_LONGER * max((len(word.encode()) for word in inherit), default=0)
         for index in dict.fromkeys((*family.carry, *family.together)):
             own = cells[cell(index)]
             takes = together if index in family.together else has_parent.is_null()
             if index in family.carry:
                 text = own.str.strip_chars(BLANKS)
-                takes = takes | (text == "") | text.str.to_lowercase().is_in(inherit)
+                takes = takes | (text == "")
+                if inherit:
+                    short = text.set(text.str.len_bytes() > longest, "")
+                    takes |= short.str.to_lowercase().is_in(inherit)
             if (takes := takes & has_parent).any():
                 given = parents[own.name].gather(places.clip(lower_bound=0))
                 taken.append(given.zip_with(takes, own))
