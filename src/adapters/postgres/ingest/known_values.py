@@ -18,12 +18,13 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 from attrs import define, field
+from numpy.typing import NDArray
 from psycopg import sql
 
 from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.bare_amounts import NotExact, in_currency
 from adapters.postgres.ingest.copy_columns import frame_of
-from adapters.postgres.ingest.fingerprint_entries import ID, NO_ENTRIES, Entries, same_ids
+from adapters.postgres.ingest.fingerprint_entries import ID, NO_ENTRIES, Entries
 from adapters.postgres.ingest.known_fingerprints import Matched
 from adapters.postgres.ingest.match import owner
 from commerce_core.plans.comparison import MONEY, FeedContext
@@ -187,11 +188,18 @@ def _texts(
     for some, found in _blocks(db, feed_context, names):
         ids += some
         texts.append(found)
-    known = matched.known.ids
-    numbers, places = same_ids(known, np.frombuffer(bytes(ids), ID))
-    there = ~np.isin(numbers, list(matched.without))
-    found = pl.concat(texts)[places[there]]
-    return found.with_columns(number=pl.Series(numbers[there], dtype=pl.UInt32)).sort("upper")
+    numbers = _in_order_of_ids(matched.known.ids)
+    if not np.array_equal(matched.known.ids[numbers], np.frombuffer(bytes(ids), ID)):
+        return pl.concat(texts).clear().with_columns(number=pl.lit(0, pl.UInt32))
+    found = pl.concat(texts).with_columns(number=pl.Series(numbers, dtype=pl.UInt32))
+    without = pl.Series([*matched.without], dtype=pl.UInt32).implode()
+    return found.drop_nulls().filter(~pl.col("number").is_in(without)).sort("upper")
+
+
+def _in_order_of_ids(ids: NDArray[np.void]) -> NDArray[np.int64]:
+    """The numbers of products in the order of their ids, as the database has it."""
+    halves = np.frombuffer(ids.tobytes(), ">u8").reshape(-1, 2).astype(np.uint64)
+    return np.lexsort((halves[:, 1], halves[:, 0]))
 
 
 def _blocks(
@@ -199,7 +207,7 @@ def _blocks(
 ) -> Iterator[tuple[bytes, pl.DataFrame]]:
     """The ids of products and the hashes of their texts, some thousand at a time.
 
-    Left out are products that would be doubted as they are, which a record may have to name.
+    A product that would be doubted as it is, which a record may have to name, has the text of none.
     """
     values = (
         sql.SQL("coalesce({} || {}, {})").format(
@@ -210,12 +218,13 @@ def _blocks(
     query = sql.SQL(
         """
         SELECT string_agg(uuid_send(product_id), '') FILTER (WHERE counts),
-               string_agg(textsend({text}), {end}::bytea) FILTER (WHERE counts),
+               string_agg(
+                   textsend(CASE WHEN sale_price >= price OR sale_ends_at <= sale_starts_at
+                                 THEN {none} ELSE {text} END), {end}::bytea
+               ) FILTER (WHERE counts),
                max(product_id::text COLLATE "C")
         FROM (
-            SELECT *, source_id = %(source_id)s AND status = 'active' AND (
-                       sale_price >= price OR sale_ends_at <= sale_starts_at
-                   ) IS NOT TRUE AS counts
+            SELECT *, source_id = %(source_id)s AND status = 'active' AS counts
             FROM products
             WHERE (partner_id, product_id) > (%(partner_id)s, %(after)s)
             ORDER BY partner_id, product_id
@@ -223,7 +232,9 @@ def _blocks(
         ) AS p
         WHERE partner_id = %(partner_id)s
         """
-    ).format(text=sql.SQL(" || ").join([*values, sql.Literal(_VALUE)]), end=_END.encode())
+    ).format(
+        text=sql.SQL(" || ").join([*values, sql.Literal(_VALUE)]), end=_END.encode(), none=_NULL
+    )
     after = str(UUID(int=0))
     # Asked for in its order, the index by partner and id is what the planner has left.
     db.execute("SET LOCAL enable_sort = off; SET LOCAL jit = off")
@@ -235,8 +246,8 @@ def _blocks(
             if ids is None or texts is None:
                 continue
             found = hashed(_split(texts))
-            if len(found) * ID.itemsize == len(ids):
-                yield ids, found
+            count = len(ids) // ID.itemsize
+            yield ids, found if len(found) == count else found.clear(count)
     db.execute("SET LOCAL enable_sort TO DEFAULT; SET LOCAL jit TO DEFAULT")
 
 
