@@ -29,6 +29,8 @@ from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
 
 _MUCH: Final = 16
 """The copy is made anew once one in this many entries has changed."""
+_CHANGED_AT_ONCE: Final = 100_000
+"""Entries that are looked for at a time, which takes ten times as much memory as they do."""
 _BYTES: Final = MOST_OF_PART * ENTRY.itemsize
 """The size of a full part."""
 
@@ -59,7 +61,8 @@ def keep_also(db: Connection, partner_id: str, source_id: str, changed: Iterable
     """Makes the copy anew, with these in it; their products haven't changed."""
     current = current_entries(db, partner_id, source_id)
     for entries in changed:
-        current = current.with_changes(entries)
+        for at in range(0, len(entries), _CHANGED_AT_ONCE):
+            current = current.with_changes(entries[at : at + _CHANGED_AT_ONCE])
     _keep_current(db, partner_id, source_id, current)
 
 
