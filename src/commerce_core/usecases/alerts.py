@@ -133,7 +133,7 @@ class Alerts:
         count: bool = False,
     ) -> Listed[Channel]:
         """A page of the channels, newest first."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             own = self._context.own_in(unit, query, partner)
             return self._context.listed(unit.channels, own, cursor, limit, count=count)
 
@@ -247,7 +247,7 @@ class Alerts:
         count: bool = False,
     ) -> Listed[Alert]:
         """A page of the alerts, newest first."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             own = self._context.own_in(unit, query, partner)
             return self._context.listed(unit.alerts, own, cursor, limit, count=count)
 

@@ -35,5 +35,5 @@ class Audit:
     ) -> Listed[AuditEntry]:
         """A page of the matching entries, newest first."""
         query = self._context.own(query, partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(unit.audit, query, cursor, limit, count=count)

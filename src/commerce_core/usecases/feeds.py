@@ -155,7 +155,7 @@ class Feeds:
     ) -> Listed[Feed]:
         """A page of the matching feeds, newest first."""
         query = self._context.own(query, partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(unit.feeds, query, cursor, limit, count=count)
 
     def raw(self, feed_id: str) -> AbstractContextManager[BinaryIO]:
@@ -198,6 +198,6 @@ class Feeds:
         count: bool = False,
     ) -> Listed[Product]:
         """A page of the products that a feed wrote, as it wrote them."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             own = self._context.feed(unit, feed_id).feed_id
             return self._context.listed(unit.feed_products, own, cursor, limit, count=count)

@@ -99,7 +99,7 @@ class Jobs:
     ) -> Listed[Job]:
         """A page of the matching jobs, newest first; long summaries are brief."""
         query = self._context.own(query, partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             listed = self._context.listed(unit.jobs, query, cursor, limit, count=count)
         return evolve(listed, items=tuple(job.brief() for job in listed.items))
 

@@ -146,7 +146,7 @@ class Keys:
     ) -> Listed[ApiKey]:
         """A page of the keys, newest first."""
         own = self._own(partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(unit.keys, own, cursor, limit, count=count)
 
     def _own(self, partner: str | None) -> str | None:

@@ -259,7 +259,7 @@ class Orders:
     ) -> Listed[Order]:
         """A page of the matching orders, newest first."""
         query = self._own(query, partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             page = self._context.listed(unit.orders, query, cursor, limit, count=count)
         return evolve(page, items=tuple(self._shown(order) for order in page.items))
 

@@ -184,7 +184,7 @@ class Partners:
     ) -> Listed[Partner]:
         """A page of the partners, oldest first."""
         own = self._context.principal.partner_id
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(self._listing(unit), own, cursor, limit, count=count)
 
 

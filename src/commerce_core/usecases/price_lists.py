@@ -65,7 +65,7 @@ class PriceLists:
         self, cursor: str | None = None, limit: int = DEFAULT_LIMIT, *, count: bool = False
     ) -> Listed[PriceList]:
         """A page of all lists, oldest first."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(unit.price_lists, _EVERY_LIST, cursor, limit, count=count)
 
     def versions(self, price_list: str) -> Sequence[ListVersion]:

@@ -139,7 +139,7 @@ class Pricing:
         count: bool = False,
     ) -> Listed[PriceRule]:
         """A page of the matching rules, oldest first."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(unit.rules, query, cursor, limit, count=count)
 
     def lint(self, rules: Sequence[Rule | RuleForm] = ()) -> Sequence[Finding]:

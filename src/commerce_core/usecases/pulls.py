@@ -299,7 +299,7 @@ class Pulls:
     ) -> Listed[Fetch]:
         """A page of the fetches, newest first."""
         query = self._query(source, partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             return self._context.listed(unit.fetches, query, cursor, limit, count=count)
 
     def _query(self, source: str | None, partner: str | None) -> FetchQuery:

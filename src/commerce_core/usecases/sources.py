@@ -196,7 +196,7 @@ class Sources:
     ) -> Listed[Source]:
         """A page of the sources, oldest first."""
         owner = self._owner(partner)
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             listing = self._listing(unit)
             return self._context.listed(listing, owner, cursor, limit, count=count)
 

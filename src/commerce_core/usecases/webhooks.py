@@ -141,7 +141,7 @@ class Webhooks:
         count: bool = False,
     ) -> Listed[Webhook]:
         """A page of the subscriptions, newest first."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             own = self._context.own_in(unit, query, partner)
             return self._context.listed(unit.webhooks, own, cursor, limit, count=count)
 
@@ -301,7 +301,7 @@ class Webhooks:
         count: bool = False,
     ) -> Listed[Delivery]:
         """A page of the deliveries, newest first."""
-        with self._context.store.begin() as unit:
+        with self._context.store.read_only() as unit:
             own = self._context.own_in(unit, query, partner)
             return self._context.listed(unit.deliveries, own, cursor, limit, count=count)
 
