@@ -44,6 +44,7 @@ are too many, and texts with the right number are equal only if all their values
 """
 _TAGS: Final = f"[{_VALUE}{_NULL}]"
 _SEEDS: Final = {"upper": 1, "lower": 2}
+_SALT: Final = "second"
 
 
 def may_agree(feed_context: FeedContext, matched: Matched, first: Batch) -> bool:
@@ -266,6 +267,11 @@ def _split(texts: bytes) -> pl.Series:
 
 
 def hashed(texts: pl.Series) -> pl.DataFrame:
-    """Their hashes, null for a text that is."""
-    both = (texts.hash(seed).alias(name) for name, seed in _SEEDS.items())
-    return pl.DataFrame(list(both)).select(pl.when(texts.is_not_null()).then(pl.all()))
+    """Their hashes, null for a text that is.
+
+    Nothing promises that two seeds make hashes that don't depend on each other, so the second one
+    is of another text.
+    """
+    both = {"upper": texts, "lower": _SALT + texts}
+    found = pl.DataFrame({name: text.hash(_SEEDS[name]) for name, text in both.items()})
+    return found.select(pl.when(texts.is_not_null()).then(pl.all()))
