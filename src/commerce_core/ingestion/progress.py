@@ -167,8 +167,9 @@ def listed_with(kept: Sequence[Problem], batch: Batch, limit: int) -> list[Probl
 
 
 def _skip_notes(reasons: Counter[str]) -> Iterator[str]:
-    """Why records were skipped."""
-    return (f"{times} records were skipped: {reason}." for reason, times in reasons.most_common())
+    """Why records were skipped, the most frequent reason first."""
+    counts = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    return (f"{times} records were skipped: {reason}." for reason, times in counts)
 
 
 def _more_than_listed(shown: int, problems: int) -> list[str]:

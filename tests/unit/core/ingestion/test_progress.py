@@ -116,6 +116,18 @@ def test_errors_are_listed_before_warnings_whatever_their_lines():
     assert [p.line for p in run._kept] == [*range(5_000, 5_100), *range(6_000, 6_900)]
 
 
+def test_reasons_for_skipping_are_noted_in_the_same_order_whichever_is_found_first():
+    """The most frequent first, then by name: engines find them in orders of their own."""
+    wanted = [
+        "3 records were skipped: sold elsewhere.",
+        "2 records were skipped: a draft.",
+        "2 records were skipped: not published.",
+    ]
+    found = {"not published": 2, "sold elsewhere": 3, "a draft": 2}
+    assert list(progress._skip_notes(Counter(found))) == wanted
+    assert list(progress._skip_notes(Counter(dict(reversed(found.items()))))) == wanted
+
+
 def test_a_feed_has_as_many_records_as_bytes_and_some():
     """A file that is packed so that next to nothing becomes millions of records is refused."""
     allowed = RECORDS_BESIDE_BYTES + 1000
