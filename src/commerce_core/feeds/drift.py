@@ -62,10 +62,11 @@ def _gone(before: Summary, now: Summary) -> Iterator[Drift]:
 
 def _unreadable(before: Summary, now: Summary) -> Iterator[Drift]:
     fields = {column: name for name, column in now.mapping.items()}
-    for column, errors in now.errors_by_column.items():
+    for column in now.columns:
+        errors = now.errors_by_column.get(column, 0)
         often = errors * _MANY >= now.records_read
         rarely = before.errors_by_column.get(column, 0) * _FEW <= before.records_read
-        if often and rarely and column in before.columns:
+        if errors and often and rarely and column in before.columns:
             detail = (
                 f"{errors:,} of {now.records_read:,} records have an unreadable value in this "
                 "column; before, nearly all could be read."

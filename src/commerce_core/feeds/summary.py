@@ -7,11 +7,13 @@ from typing import Any, Final, Literal, cast
 from attrs import evolve, field, fields, frozen
 
 from commerce_core.feeds.guards import GuardResult
+from commerce_core.schema.fields import PRODUCT_FIELDS
 
 MOST_SHOWN: Final = 100
 """Columns in each list of a brief summary."""
 CHARACTERS_SHOWN: Final = 2_000
 """Characters of their names, in each list."""
+_PLACES: Final = {name: place for place, name in enumerate(("sku", *PRODUCT_FIELDS))}
 _LONG: Final = ("columns", "mapping", "made_of", "errors_by_column", "drift", "unused_columns")
 
 Outcome = Literal["superseded", "with_rejects", "nothing_changed", "clean"]
@@ -141,8 +143,16 @@ class Summary(Counts):
 
     @property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
-        """All columns that a field is made of; one each in a summary of an earlier version."""
-        return self.made_of or {name: (column,) for name, column in self.mapping.items()}
+        """All columns that a field is made of; one each in a summary of an earlier version.
+
+        In the order of the fields: stores may keep mappings in an order of their own.
+        """
+        found = self.made_of or {name: (column,) for name, column in self.mapping.items()}
+        return {name: found[name] for name in sorted(found, key=_place_of_field)}
+
+
+def _place_of_field(name: str) -> tuple[int, str]:
+    return _PLACES.get(name, len(_PLACES)), name
 
 
 def _beginning(items: "Sequence[object] | Mapping[str, object]") -> object:

@@ -61,6 +61,21 @@ def test_a_field_that_is_made_of_fewer_columns_has_lost_those():
     assert (status.column, status.field) == ("Status", "records")
 
 
+def test_what_is_lost_is_listed_alike_whatever_the_order_in_which_a_store_keeps_mappings():
+    before = made_of(weight=("g",), sku=("id",), price=("p",), brand=("b",), records=("Status",))
+    kept = evolve(before, made_of=dict(sorted(before.made_of.items(), key=lambda one: len(one[0]))))
+    now = made_of(sku=("id",))
+    wanted = ("brand", "price", "weight", "records (Status)")
+    assert lost_columns(before, now) == lost_columns(kept, now) == wanted
+
+
+def test_columns_that_can_no_longer_be_read_are_listed_in_file_order():
+    """Engines find errors in an order of their own."""
+    before = summary(sku="SKU", price="Price", quantity="Stock")
+    now = evolve(before, errors_by_column={"Stock": 50, "Price": 40})
+    assert [column for _, column, _ in kinds(before, now)] == ["Price", "Stock"]
+
+
 def test_a_column_that_another_took_the_place_of_is_not_lost():
     before, now = made_of(price=("Variant Price",)), made_of(price=("Price",))
     assert lost_columns(before, now) == ()
