@@ -1,6 +1,5 @@
 """Files that are split into columns, and into records one by one where those don't fit."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from adapters.polars_feeds.fallback import FAILURES, Oddities
 from adapters.polars_feeds.group_columns import GroupCompleting
 from adapters.polars_feeds.known_warnings import KnownWarnings
 from adapters.polars_feeds.parent_columns import ParentCompleting
-from adapters.polars_feeds.parsing import MORE, Parsed
+from adapters.polars_feeds.parsing import MORE, Parsed, index_of
 from adapters.polars_feeds.prepared import PreparedReading
 from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splitting import Mark
@@ -44,7 +43,6 @@ from commerce_core.schema.problems import Problem
 
 _NUL: Final = pl.col(pl.String).str.contains("\0", literal=True)
 _BREAKS_OFF: Final = pl.col("c0").str.contains(BREAKS_OFF)
-_CELL: Final = re.compile(r"c[0-9]+", re.ASCII)
 _BETWEEN: Final = "\x1f"
 _NONE_KNOWN: Final = pl.Series(dtype=pl.UInt32)
 
@@ -217,7 +215,7 @@ class ColumnReading:
 
 def _marked_whole(mark: Mark, offers: pl.DataFrame) -> pl.DataFrame:
     """Marks completed records by all that they mean: their cells, and the pictures of others."""
-    cells = [pl.col(name) for name in offers.columns if _CELL.fullmatch(name)]
+    cells = [pl.col(name) for name in offers.columns if index_of(name) is not None]
     pictures = pl.col(PICTURES_OF_OTHERS) if PICTURES_OF_OTHERS in offers.columns else pl.lit("")
     marked = mark(offers.with_columns(text=pl.concat_str(*cells, pictures, separator=_BETWEEN)))
     # A cell that has what stands between them could as well be two.

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import polars as pl
 from attrs import evolve, field, frozen
 
-from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.parsing import cell, index_of
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS
 from commerce_core.parsing.escapes import Unescaping
 from commerce_core.parsing.groups import as_head
@@ -121,9 +121,9 @@ def unescaped(cells: pl.DataFrame, escapes: Unescaping) -> pl.DataFrame:
         return cells
     mended = list[pl.Series]()
     for column in cells.columns:
-        if column[0] == "c" and column[1:].isdigit():
+        if (index := index_of(column)) is not None:
             own = cells[column].gather(rows)
-            changed = _unescaped(own, int(column[1:]), escapes)
+            changed = _unescaped(own, index, escapes)
             if (changed != own).any():
                 mended.append(cells[column].scatter(rows, changed))
     return cells.with_columns(mended)

@@ -25,10 +25,7 @@ from adapters.polars_feeds.report_rows import ColumnWriter, in_order
 from adapters.polars_feeds.sheet_columns import sheet_pieces
 from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splits import Splits
-from adapters.polars_feeds.splitting import (
-    Dialect,
-    Split,
-)
+from adapters.polars_feeds.splitting import Dialect, Split
 from adapters.polars_feeds.tables import TableReader
 from adapters.polars_feeds.unchanged import ENGINE, Matcher, is_long
 from commerce_core.parsing.batching import RECORDS_OF_BATCH

@@ -5,7 +5,7 @@ from typing import assert_never
 
 import polars as pl
 
-from adapters.polars_feeds.parsing import cell
+from adapters.polars_feeds.parsing import cell, index_of
 from adapters.polars_feeds.texts import behind, holds, place_behind
 from commerce_core.base.text import BLANKS
 from commerce_core.profiles import extractors
@@ -110,5 +110,5 @@ def _identified(how: SkuOrTemplate, text: pl.Series, cells: pl.DataFrame) -> pl.
 
 
 def _one_by_one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
-    names = [name for name in cells.columns if name[0] == "c" and name[1:].isdigit()]
+    names = [name for name in cells.columns if index_of(name) is not None]
     return pl.Series(list(map(how, cells.select(names).iter_rows())), dtype=pl.String)

@@ -51,6 +51,11 @@ def cell(index: int) -> str:
     return f"c{index}"
 
 
+def index_of(column: str) -> int | None:
+    """The place of a column of cells; None for any other column."""
+    return int(column[1:]) if column[0] == "c" and column[1:].isdecimal() else None
+
+
 def lead(width: int, delimiter: str) -> bytes:
     """A line to put in front of records, which says how many cells there are, and one more.
 

@@ -11,7 +11,7 @@ from commerce_core.feeds.pull import Fetch
 from entrypoints.dashboard.kit.live import live
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.rendering import View, fragment
-from entrypoints.dashboard.pages.pulls import FORMS, pull_of
+from entrypoints.dashboard.pages.pulls import has_folders, pull_of
 from entrypoints.http.kit.queries import instant
 from entrypoints.http.kit.security import Asked
 from entrypoints.reading import optional
@@ -51,7 +51,7 @@ def _view(commerce: Commerce, source_id: str, chosen: Chosen, plan: object = Non
     values: dict[str, Any] = {
         "source": commerce.sources.get(source_id),
         "pull": pull,
-        "has_folders": pull is not None and FORMS[pull.kind].has_folders,
+        "has_folders": has_folders(pull),
         "chosen": asdict(chosen),
         "plan": plan,
     }

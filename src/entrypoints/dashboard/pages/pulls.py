@@ -40,6 +40,11 @@ def _form_of(kind: PlaceKind) -> Form:
 FORMS: Final = {kind: _form_of(kind) for kind in get_args(PlaceKind)}
 
 
+def has_folders(pull: Pull | None) -> bool:
+    """Whether a source is fetched from a place that may have past files."""
+    return pull is not None and FORMS[pull.kind].has_folders
+
+
 @frozen(kw_only=True)
 class Choice:
     """Of which kind of server the form asks for the settings."""

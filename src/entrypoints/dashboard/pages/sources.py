@@ -14,7 +14,7 @@ from entrypoints.dashboard.kit.live import live
 from entrypoints.dashboard.kit.pages import Goto, act, page
 from entrypoints.dashboard.kit.paging import Paging
 from entrypoints.dashboard.kit.rendering import View, fragment
-from entrypoints.dashboard.pages.pulls import pull_of
+from entrypoints.dashboard.pages.pulls import has_folders, pull_of
 from entrypoints.dashboard.pages.shown import partner_names
 from entrypoints.http.kit.security import Asked
 from entrypoints.profile_files import write_toml
@@ -71,6 +71,7 @@ def show_source(commerce: Commerce, source_id: SourceId, parameters: Paging) -> 
         "profile": saved if saved.version else None,
         "profile_text": write_toml(saved.profile),
         "pull": pull,
+        "has_folders": has_folders(pull),
         "settings": _settings(pull) if pull else [],
         "fetches": fetches,
         "live": f"/sources/{source_id}/live" if is_live else None,
