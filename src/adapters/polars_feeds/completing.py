@@ -77,8 +77,11 @@ class Completed:
 class Completing(Protocol):
     """Completes pieces of a file, which come in its order."""
 
-    def __call__(self, cells: pl.DataFrame) -> Completed:
-        """A piece with columns `line`, `text`, perhaps `end` and `lines`, and its cells."""
+    def __call__(self, cells: pl.DataFrame) -> Completed | None:
+        """A piece with columns `line`, `text`, perhaps `end` and `lines`, and its cells.
+
+        None if its records have to be joined one by one.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ What has come is in the `Groups` themselves, so that they can go on with any rec
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import polars as pl
@@ -21,7 +21,13 @@ from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS
 from adapters.polars_feeds.texts import holds
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.groups import MOST_PICTURES, Groups, are_too_many, too_long
+from commerce_core.parsing.groups import (
+    MOST_PICTURES,
+    Groups,
+    are_too_many,
+    may_stand_between,
+    too_long,
+)
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.schema.fields import LONGEST_CELL
 
@@ -44,12 +50,17 @@ class GroupCompleting:
         """Finds the column of the key."""
         self._key = cell(self._groups.columns.key or 0)
 
-    def __call__(self, cells: pl.DataFrame) -> Completed:
-        """The records before the last one, which waits, and the one that was waiting."""
-        plan = self._plan(cells)
+    def __call__(self, cells: pl.DataFrame) -> Completed | None:
+        """The records before the last one, which waits, and the one that was waiting.
+
+        None if many of no group stand within one: then it matters how many came before.
+        """
+        plan, sent = self._plan(cells), lengths(cells)
+        if self._are_many_between(plan, sent):
+            return None
         taken = self._taken(cells, plan)
         more = characters_taken(cells, taken)
-        plan = plan.with_columns(sent=lengths(cells), more=more, line=cells["line"])
+        plan = plan.with_columns(sent=sent, more=more, line=cells["line"])
         self._refuse_beyond(plan)
         own = self._pictures(cells, plan)
         # From here on nothing fails, so that the groups never know half of a piece.
@@ -58,8 +69,8 @@ class GroupCompleting:
     def _plan(self, cells: pl.DataFrame) -> pl.DataFrame:
         """What becomes of each record.
 
-        Whether it `begins` a group, `takes` cells from the `head` in that row, or `folds` into the
-        `target` in that row.
+        Whether it `begins` a group, `takes` cells from the `head` in that row, `folds` into the
+        `target` in that row, or is of no group and stands `between` that and the next.
         """
         columns, key, head = self._groups.columns, cells[self._key], self._groups.head
         has_key = key.str.strip_chars(BLANKS) != ""
@@ -77,12 +88,30 @@ class GroupCompleting:
         variant = cells.select(pl.any_horizontal(offers)).to_series() if offers else has_key
         folds = continues & ~variant
         return pl.DataFrame(
-            {"begins": begins, "takes": continues & variant, "folds": folds}
+            {
+                "begins": begins,
+                "takes": continues & variant,
+                "folds": folds,
+                "between": ~has_key,
+                "waits": has_key & ~folds,
+            }
         ).select(
             pl.all(),
             pl.when("begins").then(_ROW).forward_fill().fill_null(_BEFORE).alias("head"),
-            pl.when(~pl.col("folds")).then(_ROW).forward_fill().fill_null(_BEFORE).alias("target"),
+            pl.when("waits").then(_ROW).forward_fill().fill_null(_BEFORE).alias("target"),
         )
+
+    def _are_many_between(self, plan: pl.DataFrame, sent: pl.Series) -> bool:
+        """Whether more records may stand behind one that waits than it waits for."""
+        groups = self._groups
+        if groups.head is not None and groups.waiting is None:
+            return True  # It no longer waits for its pictures.
+        if not plan["between"].any():
+            return False
+        before = pl.when(pl.col("target") == _BEFORE).then(groups.between).otherwise(0)
+        most = plan.select((pl.col("between").sum() + before).over("target").max()).item()
+        longest = plan.select(pl.lit(sent).filter(pl.col("between")).max()).item()
+        return not may_stand_between(most, longest)
 
     def _taken(self, cells: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
         """The columns in which records take blank cells from their head."""
@@ -138,12 +167,16 @@ class GroupCompleting:
         def raw(row: int) -> RawRecord:
             return raw_at(cells, row, width, self._delimiter)
 
-        stays = (~folds).arg_true()
+        stays = plan["waits"].arg_true()
+        waits = groups.waiting is not None
         if stays.is_empty():
-            self._fold(map(raw, range(len(cells))))
+            if not waits:
+                return Completed(cells)
+            self._add(plan, range(len(cells)), raw)
             return Completed(cells.clear())
         first, last, head = int(stays[0]), int(stays[-1]), int(plan["head"][-1])
-        self._fold(map(raw, range(first)))
+        start = first if waits else 0
+        self._add(plan, range(start), raw)
         if groups.columns.heads and plan["takes"][first]:
             groups.part()
         others = tuple(groups.end())
@@ -155,8 +188,8 @@ class GroupCompleting:
         newest = groups.head if head == last and groups.head is not None else raw(last)
         waiting = groups.alone(newest, groups.head if takes else None)
         groups.wait(evolve(waiting, pictures=given.get(head, ()) if takes else ()))
-        self._fold(map(raw, range(last + 1, len(cells))))
-        keep = ~folds.head(last)
+        self._add(plan, range(last + 1, len(cells)), raw)
+        keep = ~folds.head(last) & pl.int_range(last, eager=True).ge(start)
         made = list[pl.Series]()
         if pictures := self._with_given(own, given, plan.head(last)):
             texts = pl.Series([" ".join(some) for some in pictures.values()], dtype=pl.String)
@@ -167,14 +200,19 @@ class GroupCompleting:
             made.append(plan.select(heads).to_series().head(last))
         done = cells.head(last).with_columns(made)
         sizes = plan.select(pl.col("sent") + pl.col("more")).to_series().head(last)
-        folded = len(keep) - int(keep.sum()) - first
+        folded = int(folds[start:last].sum())
         fates = Counter({"folded": folded}) if folded else Counter[str]()
         return Completed(done.filter(keep), others, fates, sizes=sizes.filter(keep))
 
-    def _fold(self, raws: Iterable[RawRecord]) -> None:
-        """Folds records into the one that waits."""
-        for raw in raws:
-            self._groups.fold(raw)
+    def _add(
+        self, plan: pl.DataFrame, rows: Iterable[int], raw: Callable[[int], RawRecord]
+    ) -> None:
+        """Folds records into the one that waits, or lets them stand behind it."""
+        for row in rows:
+            if plan["folds"][row]:
+                self._groups.fold(raw(row))
+            else:
+                self._groups.follow(raw(row))
 
     def _parted(self, plan: pl.DataFrame, stays: pl.Series) -> pl.Series:
         """The rows of heads behind which a variant stands."""
@@ -202,7 +240,7 @@ class GroupCompleting:
 def _folded(plan: pl.DataFrame, folded: int, characters: int) -> pl.DataFrame:
     """The rows of folded records: how many are folded up to each, and their characters.
 
-    So many are folded into the one that waits already, and have so many characters with it.
+    `folded` are folded into the one that waits already, and have these `characters` with it.
     """
     up_to = pl.col("sent").cum_sum()
     target = pl.col("target").clip(lower_bound=0)

@@ -25,7 +25,7 @@ class Carrying:
         self.take(sum(map(len, completed)) - sum(map(len, cells)), line)
 
     def allows(self, characters: int) -> bool:
-        """Whether so many more are allowed, however little is read."""
+        """Whether this many more are allowed, however little is read."""
         return self.carried + characters <= MOST_CARRIED
 
     def take(self, characters: int, line: int) -> None:

@@ -16,6 +16,10 @@ from commerce_core.schema.fields import LONGEST_CELL, MOST_URLS
 
 MOST_FOLDED: Final = 10_000
 """Records that may be folded into one: it waits for them, and they with it."""
+MOST_BETWEEN: Final = 100
+"""Records of no group that may stand within one: what waits for its next record holds them up."""
+LONGEST_BETWEEN: Final = 10_000
+"""The characters of such a record."""
 MOST_PICTURES: Final = MOST_URLS + 1
 """Pictures that are taken from them: one more than a product may have is too many already."""
 WITH_VARIANTS: Final = "a product with variants"
@@ -87,8 +91,8 @@ class Groups:
 
     `alone` prepares a record with what it takes from its `head`, which is the last one that was
     found. The last record is `waiting`, with those `folded` into it and their `characters`, since
-    the next one may be folded into it too. `pictures` are those of a head that is no offer: its
-    variants have them.
+    the next one may be folded into it too. Among those are as many that stand `between`: records of
+    no group. `pictures` are those of a head that is no offer: its variants have them.
     """
 
     columns: GroupColumns
@@ -98,6 +102,7 @@ class Groups:
     waiting: Prepared | None = None
     folded: list[Prepared] = field(factory=list[Prepared])
     characters: int = 0
+    between: int = 0
     carrying: Carrying = field(factory=Carrying)
     pictures: tuple[str, ...] = ()
 
@@ -106,9 +111,13 @@ class Groups:
         for raw in records:
             self.carrying.read += len(raw.sent)
             cells, first = raw.cells, self.head.cells if self.head else None
-            whole = cells is not None and len(cells) >= self.width
+            if cells is None or len(cells) < self.width or not self.columns.has_key(cells):
+                if not self.follow(raw):
+                    yield from self.end()
+                    yield self.alone(raw, None)
+                continue
             ready = None
-            if cells is not None and first and whole and self.columns.continues(first, cells):
+            if first and self.columns.continues(first, cells):
                 if self.waiting is not None and not self.columns.offers(cells):
                     self.fold(raw)
                     continue
@@ -118,7 +127,7 @@ class Groups:
                 if self.columns.heads:
                     self.part()
                     ready = evolve(ready, pictures=self.pictures)
-            elif cells is not None and whole and self.columns.begins(cells):
+            elif self.columns.begins(cells):
                 self.head, self.pictures = raw, ()
             yield from self.end()
             self.wait(ready or self.alone(raw, None))
@@ -126,12 +135,25 @@ class Groups:
     def end(self) -> Iterator[Prepared]:
         """The last record, which nothing follows, and those folded into it."""
         waiting, folded = self.waiting, self.folded
-        self.waiting, self.folded, self.characters = None, [], 0
+        self.waiting, self.folded, self.characters, self.between = None, [], 0, 0
         return iter(() if waiting is None else (waiting, *folded))
 
     def wait(self, record: Prepared) -> None:
         """Lets a record wait for those that are folded into it."""
-        self.waiting, self.folded, self.characters = record, [], len(record.raw.sent)
+        self.waiting, self.folded, self.between = record, [], 0
+        self.characters = len(record.raw.sent)
+
+    def follow(self, raw: RawRecord) -> bool:
+        """Lets a record of no group stand behind the one that waits; False if it can't.
+
+        So a blank line or a broken record doesn't part a product from its pictures.
+        """
+        if self.waiting is None or not may_stand_between(self.between + 1, len(raw.sent)):
+            return False
+        self.folded.append(self.alone(raw, None))
+        self.characters += len(raw.sent)
+        self.between += 1
+        return True
 
     def fold(self, raw: RawRecord) -> None:
         """Folds a record into the one that waits; FileRefused if those are too many."""
@@ -163,6 +185,11 @@ def with_picture(record: Prepared, picture: str) -> Prepared:
     if not picture or len(record.pictures) >= MOST_PICTURES:
         return record
     return evolve(record, pictures=(*record.pictures, picture[: LONGEST_CELL + 1]))
+
+
+def may_stand_between(records: int, characters: int) -> bool:
+    """Whether that many records may stand within a group, the last one with these characters."""
+    return records <= MOST_BETWEEN and characters <= LONGEST_BETWEEN
 
 
 def are_too_many(folded: int, characters: int) -> bool:

@@ -143,6 +143,33 @@ def test_what_is_too_much_is_refused_alike(
         assert_alike(body, terms, chunk)
 
 
+@given(LINES, GROUPS, CHUNKS, st.integers(0, 3), st.integers(5, 40))
+def test_as_many_records_of_no_group_may_stand_within_one(
+    lines: list[str], group: Group, chunk: int, most: int, longest: int
+):
+    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "MOST_BETWEEN", most)
+        patch.setattr(groups, "LONGEST_BETWEEN", longest)
+        assert_alike(body, terms, chunk)
+
+
+@pytest.mark.parametrize(
+    "between", ["\n", ",,,,,,,\n", '"k"x,T,9,,,,,\n', ",,4,,,,,5\n", "k,T\n"],
+    ids=["a blank line", "blank cells", "a broken record", "a record without a key", "a short one"],
+)  # fmt: skip
+@pytest.mark.parametrize("chunk", [1, 40, 1 << 23])
+def test_what_stands_between_a_product_and_its_pictures_takes_none(between: str, chunk: int):
+    """They stay with the product, on which the store would otherwise lose them without a word."""
+    rows = [("k", "T", "1", "", "", "", "", "5"), ("k", "", "2", "", "", "", "", "5")]
+    pictures = [("k", "", "", "", f"http://a/{n}", "", "", "") for n in range(2)]
+    lines = [written(rows[0]), written(rows[1]), between, *map(written, pictures), between * 2]
+    body = (written(HEADER) + "".join(lines)).encode()
+    found = assert_alike(body, terms_of(PLAIN), chunk)["records"]
+    taken = {sku: values.get("additional_image_urls") for _, sku, values, *_ in found}
+    assert taken["2"] == (tuple, ("http://a/0", "http://a/1"))
+
+
 @given(LINES, GROUPS, CHUNKS, st.lists(st.booleans(), min_size=1, max_size=5))
 def test_pieces_that_cant_be_completed_go_one_by_one(
     lines: list[str], group: Group, chunk: int, fails: list[bool]

@@ -62,7 +62,7 @@ def store() -> MemoryStore:
 def test_recognising_records_of_groups_changes_nothing(
     store: MemoryStore, profile: Profile, days: list[object]
 ):
-    """Whoever stands around them by then: plans, products and reports are the reference's."""
+    """Whatever stands around them by then: plans, products and reports are the reference's."""
     quick = Shop(store, samples.settled(store)[1], PolarsEngine(chunk=64), profile=profile)
     plain = Shop(store, samples.settled(store)[1], recognises=False, profile=profile)
     rows: list[Row] = []
