@@ -184,7 +184,7 @@ def without_parent(raw: RawRecord) -> Prepared:
 
 
 def are_too_many(names: int, characters: int) -> bool:
-    """Whether another parent is one too many, beside this number of names, with these characters."""
+    """Whether another parent is one too many, beside these names, and with these characters."""
     return names >= MOST_PARENTS or characters > LONGEST_PARENTS
 
 

@@ -148,14 +148,18 @@ class Products:
         """
         including = self._including(include, None)
         taken = self._context.store.snapshot(self._own(query, partner))
-        text: ExportForm = "ndjson" if form == "parquet" else form
-        if include:
-            opened = _priced(taken, text, including, self._context.store)
-        else:
-            opened = _written(taken, text)
-        if form != "parquet":
-            return opened
-        return _as_columns(opened, self._context.columns, (*SHOWN, *members_of(including.included)))
+
+        def as_text(form: ExportForm) -> AbstractContextManager[Iterator[bytes]]:
+            if include:
+                return _priced(taken, form, including, self._context.store)
+            return _written(taken, form)
+
+        match form:
+            case "csv" | "ndjson":
+                return as_text(form)
+            case "parquet":
+                members = (*SHOWN, *members_of(including.included))
+                return _as_columns(as_text("ndjson"), self._context.columns, members)
 
     def _own(self, query: ProductQuery, partner: str | None) -> ProductQuery:
         with self._context.store.read_only() as unit:

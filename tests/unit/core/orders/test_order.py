@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from commerce_core.base.money import LARGEST_AMOUNT
 from commerce_core.catalog.product import Product
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order, freeze_line, new_order, units_by_product
+from commerce_core.orders.part import Fulfilment, PartMark, Refund
 from commerce_core.orders.states import OrderStatus
 from commerce_core.orders.wanted import (
     LARGEST_QUANTITY,
@@ -353,3 +354,39 @@ def test_what_a_partner_sees_of_a_shared_order_is_its_own():
     assert without
     assert (without.customer_reference, without.metadata) == (None, {})
     assert shared.seen_by(OPERATOR) == shared
+
+
+ALIKE = {"order_id", "currency", "created_at", "expires_at", "customer_group", "channel"}
+"""What every partner of an order sees of it."""
+OF_A_PART = {
+    "status", "customer_reference", "total_amount", "refunded_amount", "items", "metadata",
+    "updated_at", "version", "fulfilments", "refunds", "marks",
+}  # fmt: skip
+"""What a partner sees for its own part alone."""
+HIDDEN = {"codes", "customer", "duplicate_of"}
+"""What no partner sees of an order that has others in it."""
+
+
+def test_it_is_decided_of_every_field_of_an_order_which_partner_sees_it():
+    """One that is added is seen by all of them, unless `part_of` takes it away."""
+    assert {each.name for each in fields(Order)} == ALIKE | OF_A_PART | HIDDEN
+    sent = Fulfilment("ful_1", "part_2", "p2", "sent", (), None, None, NOW)
+    refund = Refund(
+        "ref_1", "ord_1", "part_2", "p2", "goodwill", "late", "EUR", Decimal("1.00"), (),
+        returned=False, restock=False, created_at=NOW,
+    )  # fmt: skip
+    whole = evolve(
+        order(line("A", "p1"), line("B", "p2"), status="fulfilled"),
+        customer_reference="r", refunded_amount=Decimal("1.00"), metadata={"k": "v"},
+        updated_at=LATER, codes=("CODE",), customer="c", customer_group="g", channel="web",
+        version=9, fulfilments=(sent,), refunds=(refund,), marks=(PartMark("p2", 3),),
+        expires_at=LATER, duplicate_of="ord_2",
+    )  # fmt: skip
+    seen = whole.part_of("p1")
+    for name in ALIKE:
+        assert getattr(whole, name)
+        assert getattr(seen, name) == getattr(whole, name), name
+    for name in OF_A_PART | HIDDEN:
+        assert getattr(whole, name)
+        assert getattr(seen, name) != getattr(whole, name), name
+    assert not any(getattr(seen, name) for name in HIDDEN)
