@@ -1,4 +1,4 @@
-"""All that an engine tells of a feed, in a form in which what two engines tell can be compared."""
+"""All that an engine finds in a feed, in a form in which two engines can be compared."""
 
 import io
 from collections import Counter, deque
