@@ -22,13 +22,12 @@ from adapters.polars_feeds.extractors import templated
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.texts import holds
 from commerce_core.base.text import BLANKS
-from commerce_core.parsing.groups import WITH_VARIANTS
+from commerce_core.parsing.groups import WITH_VARIANTS, without_parent
 from commerce_core.parsing.parents import (
     Parent,
     Relatives,
     are_too_many,
     too_many_parents,
-    without_parent,
 )
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.skipping import Skipping

@@ -118,7 +118,9 @@ class Groups:
                 continue
             ready = None
             if first and self.columns.continues(first, cells):
-                if self.waiting is not None and not self.columns.offers(cells):
+                if not self.columns.offers(cells):
+                    if self.waiting is None:
+                        yield without_parent(raw)
                     self.fold(raw)
                     continue
                 completed = self.columns.complete(first, raw, cells)
@@ -173,6 +175,11 @@ class Groups:
             return
         self.pictures = waiting.pictures
         self.waiting = as_head(waiting)
+
+
+def without_parent(raw: RawRecord) -> Prepared:
+    """A record that leaves cells to one that doesn't stand before it, or no longer waits."""
+    return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
 
 
 def as_head(record: Prepared) -> Prepared:

@@ -7,12 +7,12 @@ its variations, which leave blank what they share with it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from commerce_core.base.errors import FileRefused
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.carrying import Carrying
-from commerce_core.parsing.groups import WITH_VARIANTS
+from commerce_core.parsing.groups import WITH_VARIANTS, without_parent
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.skipping import Skipping, left_out
@@ -176,11 +176,6 @@ class Relatives:
         completed = family.complete(parent, raw, cells)
         self.carrying.complete(cells, completed.cells or (), raw.line)
         return self.alone(completed, parent.raw)
-
-
-def without_parent(raw: RawRecord) -> Prepared:
-    """A record that leaves cells to a parent that doesn't stand before it."""
-    return Prepared(evolve(raw, cells=None, text=raw.sent, broken="no_parent"))
 
 
 def are_too_many(names: int, characters: int) -> bool:

@@ -170,6 +170,15 @@ def test_what_stands_between_a_product_and_its_pictures_takes_none(between: str,
     assert taken["2"] == (tuple, ("http://a/0", "http://a/1"))
 
 
+@pytest.mark.parametrize("chunk", [1, 40, 1 << 23])
+def test_pictures_behind_more_than_may_stand_between_are_rejected(chunk: int):
+    """They would be products of their own, by an id that is made of their key."""
+    lines = ["k,T,1,,,,,5\n", "\n" * (groups.MOST_BETWEEN + 1), PICTURE, PICTURE]
+    body = (written(HEADER) + "".join(lines)).encode()
+    found = assert_alike(body, terms_of(PLAIN), chunk)
+    assert [sku for _, sku, *_ in found["records"]] == ["1", None, None]
+
+
 @given(LINES, GROUPS, CHUNKS, st.lists(st.booleans(), min_size=1, max_size=5))
 def test_pieces_that_cant_be_completed_go_one_by_one(
     lines: list[str], group: Group, chunk: int, fails: list[bool]
