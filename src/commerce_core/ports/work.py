@@ -25,7 +25,8 @@ class Leased(Protocol[W_contra]):
     ) -> None:
         """Extends this attempt's lease and records its progress; RunLost if it was taken over.
 
-        `session` names the unit in which the attempt now works; it is empty for none.
+        `session` names the unit in which the attempt now works; it is empty for none. A store that
+        crashes may lose a renewal: no unit survives that, so the attempt is over.
         """
         ...
 
