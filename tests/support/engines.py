@@ -1,17 +1,23 @@
 """All that an engine finds in a feed, in a form in which two engines can be compared."""
 
+import csv
 import io
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from typing import Any
+from unittest.mock import patch
 
+from adapters.polars_feeds.chunks import CHUNK
+from adapters.polars_feeds.engine import PolarsEngine
 from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.progress import listed_with
 from commerce_core.ingestion.reject_report import RejectReport
-from commerce_core.parsing.record_reader import Terms
+from commerce_core.parsing.prepared import Prepared
+from commerce_core.parsing.record_reader import RecordReader, Terms
+from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
@@ -52,6 +58,34 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
         "listed": reduce(lambda kept, one: listed_with(kept, one, 3), batches, list[Problem]()),
         "first": [problem for batch in batches for problem in batch.problems(1)][:1],
     }
+
+
+def assert_alike(body: bytes, terms: Terms, chunk: int = CHUNK) -> dict[str, Any]:
+    """What the reference finds in a file, which is what is found in columns of pieces that long."""
+    wanted = read(ReferenceEngine(), body, terms)
+    assert read(PolarsEngine(chunk), body, terms) == wanted
+    return wanted
+
+
+def read_one_by_one(body: bytes, terms: Terms, chunk: int) -> int:
+    """How many records of a file aren't read as columns."""
+    read_record, count = RecordReader.__call__, 0
+
+    def counting(self: RecordReader, prepared: Prepared) -> Record:
+        nonlocal count
+        count += 1
+        return read_record(self, prepared)
+
+    with patch.object(RecordReader, "__call__", counting):
+        read(PolarsEngine(chunk), body, terms)
+    return count
+
+
+def csv_text(*rows: Iterable[object]) -> str:
+    """The rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def report(

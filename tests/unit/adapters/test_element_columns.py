@@ -11,10 +11,9 @@ from adapters.polars_feeds.engine import PolarsEngine
 from adapters.polars_feeds.tables import Table
 from commerce_core.parsing.fingerprints import IndexedFingerprints
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import Profile, Skip
 from commerce_core.schema.fields import Mode
-from tests.support.engines import read
+from tests.support.engines import assert_alike
 
 FIRST: Final = (
     "<p><sku>A0</sku><product_name>n</product_name><price>1</price><x:brand>b</x:brand></p>"
@@ -56,14 +55,14 @@ def test_any_records_read_alike(records: list[Any], chunk: int, mode: Mode, end:
     profile = Profile(skip=(Skip("product_name", ("draft",), "a draft"),), record_path="l/p")
     terms = Terms(mode, "EUR", ZoneInfo("UTC"), profile)
     body = as_text(records, end)
-    assert read(PolarsEngine(chunk), body, terms) == read(ReferenceEngine(), body, terms)
+    assert_alike(body, terms, chunk)
 
 
 @given(RECORDS, CHUNKS)
 def test_records_that_are_found_read_alike(records: list[Any], chunk: int):
     terms = Terms("full", "EUR", ZoneInfo("UTC"))
     body = as_text(records)
-    assert read(PolarsEngine(chunk), body, terms) == read(ReferenceEngine(), body, terms)
+    assert_alike(body, terms, chunk)
 
 
 def test_records_are_read_as_columns_and_known_again():

@@ -1,9 +1,7 @@
 """Groups completed as columns: what one by one gives, wherever pieces of the file end."""
 
-import csv
-import io
 import json
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -17,20 +15,11 @@ from adapters.polars_feeds.completing import Completed
 from adapters.polars_feeds.engine import PolarsEngine
 from adapters.polars_feeds.group_columns import GroupCompleting
 from commerce_core.parsing import carrying, groups
-from commerce_core.parsing.prepared import Prepared
-from commerce_core.parsing.record_reader import RecordReader, Terms
+from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import Column, Group, Profile, Skip
 from commerce_core.schema.fields import Mode
-from commerce_core.schema.record import Record
-from tests.support.engines import read, report
-
-
-def written(cells: tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
-
+from tests.support.engines import assert_alike, csv_text, read_one_by_one, report
 
 HEADER: Final = ("key", "title", "sku", "option", "picture", "more", "state", "price")
 SKIP: Final = (Skip("state", ("draft",), "a draft"),)
@@ -69,7 +58,7 @@ ROWS: Final = st.tuples(
 AS_TEXT: Final = st.one_of(
     ROWS, ROWS, ROWS, ROWS, st.sampled_from([HEADER]),
     st.tuples(ROWS, st.integers(0, 10)).map(lambda cut: (*cut[0], "", "y")[: cut[1]]),
-).map(written)  # fmt: skip
+).map(csv_text)  # fmt: skip
 ODD: Final = st.sampled_from(
     [
         '"k"x,T,9,,,,,\n',
@@ -90,15 +79,9 @@ def terms_of(group: Group, mode: Mode = "full") -> Terms:
     return Terms(mode, "EUR", ZoneInfo("UTC"), profile(group))
 
 
-def assert_alike(body: bytes, terms: Terms, chunk: int) -> dict[str, Any]:
-    wanted = read(ReferenceEngine(), body, terms)
-    assert read(PolarsEngine(chunk), body, terms) == wanted
-    return wanted
-
-
 PLAIN: Final = Group("key", ("title",), ("sku",), "picture")
 HEADS: Final = Group("key", ("title",), ("sku",), "picture", ("product",))
-PICTURE: Final = written(("k", "", "", "", "http://a/1", "", "", ""))
+PICTURE: Final = csv_text(("k", "", "", "", "http://a/1", "", "", ""))
 
 
 @given(LINES, GROUPS, CHUNKS, MODES)
@@ -107,7 +90,7 @@ PICTURE: Final = written(("k", "", "", "", "http://a/1", "", "", ""))
 @example(["Product,T,,,,,,draft\n", PICTURE, '"v"x\n', "v,,2,,,,,\n"], HEADS, 1, "full")
 def test_any_groups_read_alike(lines: list[str], group: Group, chunk: int, mode: Mode):
     """Without reading anything one by one because columns failed."""
-    body = (written(HEADER) + "".join(lines)).encode()
+    body = (csv_text(HEADER) + "".join(lines)).encode()
     with pytest.MonkeyPatch.context() as patch:
         for module in (columns, delimited_columns):
             patch.setattr(module, "FAILURES", ())
@@ -116,7 +99,7 @@ def test_any_groups_read_alike(lines: list[str], group: Group, chunk: int, mode:
 
 @given(LINES, GROUPS, CHUNKS)
 def test_reports_of_any_groups_are_the_same(lines: list[str], group: Group, chunk: int):
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(group)
     wanted = report(ReferenceEngine(), body, terms, {})
     assert report(PolarsEngine(chunk), body, terms, {}) == wanted
 
@@ -134,7 +117,7 @@ def test_any_groups_of_objects_read_alike(
 def test_what_is_too_much_is_refused_alike(
     lines: list[str], group: Group, chunk: int, folded: int, longest: int, carried: int
 ):
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(group)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "MOST_FOLDED", folded)
         patch.setattr(groups, "LONGEST_RECORD", longest)
@@ -147,7 +130,7 @@ def test_what_is_too_much_is_refused_alike(
 def test_as_many_records_of_no_group_may_stand_within_one(
     lines: list[str], group: Group, chunk: int, most: int, longest: int
 ):
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(group)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "MOST_BETWEEN", most)
         patch.setattr(groups, "LONGEST_BETWEEN", longest)
@@ -163,8 +146,8 @@ def test_what_stands_between_a_product_and_its_pictures_takes_none(between: str,
     """They stay with the product, on which the store would otherwise lose them without a word."""
     rows = [("k", "T", "1", "", "", "", "", "5"), ("k", "", "2", "", "", "", "", "5")]
     pictures = [("k", "", "", "", f"http://a/{n}", "", "", "") for n in range(2)]
-    lines = [written(rows[0]), written(rows[1]), between, *map(written, pictures), between * 2]
-    body = (written(HEADER) + "".join(lines)).encode()
+    lines = [csv_text(rows[0]), csv_text(rows[1]), between, *map(csv_text, pictures), between * 2]
+    body = (csv_text(HEADER) + "".join(lines)).encode()
     found = assert_alike(body, terms_of(PLAIN), chunk)["records"]
     taken = {sku: values.get("additional_image_urls") for _, sku, values, *_ in found}
     assert taken["2"] == (tuple, ("http://a/0", "http://a/1"))
@@ -174,7 +157,7 @@ def test_what_stands_between_a_product_and_its_pictures_takes_none(between: str,
 def test_pictures_behind_more_than_may_stand_between_are_rejected(chunk: int):
     """They would be products of their own, by an id that is made of their key."""
     lines = ["k,T,1,,,,,5\n", "\n" * (groups.MOST_BETWEEN + 1), PICTURE, PICTURE]
-    body = (written(HEADER) + "".join(lines)).encode()
+    body = (csv_text(HEADER) + "".join(lines)).encode()
     found = assert_alike(body, terms_of(PLAIN), chunk)
     assert [sku for _, sku, *_ in found["records"]] == ["1", None, None]
 
@@ -184,7 +167,7 @@ def test_pieces_that_cant_be_completed_go_one_by_one(
     lines: list[str], group: Group, chunk: int, fails: list[bool]
 ):
     """Whichever they are, and however much text completed records may have at a time."""
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(group)
     complete, calls = GroupCompleting._plan, 0
 
     def failing(self: GroupCompleting, cells: pl.DataFrame) -> pl.DataFrame:
@@ -205,7 +188,7 @@ def test_pieces_that_cant_be_completed_go_one_by_one(
 def test_completed_records_that_cant_be_read_as_columns_are_read_one_by_one(
     lines: list[str], group: Group, chunk: int, fails: list[bool]
 ):
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(group)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(group)
     batch, calls = columns.ColumnReading._batch, 0
 
     def failing(self: columns.ColumnReading, some: Completed) -> ColumnBatch:
@@ -221,20 +204,10 @@ def test_completed_records_that_cant_be_read_as_columns_are_read_one_by_one(
         assert_alike(body, terms, chunk)
 
 
-def test_a_group_over_many_pieces_is_read_as_columns(monkeypatch: pytest.MonkeyPatch):
+def test_a_group_over_many_pieces_is_read_as_columns():
     """Its first record is remembered, and none is read one by one but the last of each piece."""
     rows = ["k,T,0,,,,,5\n", *(f"k,,{n},S,,,,5\n" for n in range(1, 2_000))]
-    body = (written(HEADER) + "".join(rows)).encode()
-    one_by_one = 0
-    call = RecordReader.__call__
-
-    def counting(self: RecordReader, prepared: Prepared) -> Record:
-        nonlocal one_by_one
-        one_by_one += 1
-        return call(self, prepared)
-
-    wanted = read(ReferenceEngine(), body, terms_of(PLAIN))
-    monkeypatch.setattr(RecordReader, "__call__", counting)
-    assert read(PolarsEngine(5_000), body, terms_of(PLAIN)) == wanted
-    assert {values["product_name"] for _, _, values, *_ in wanted["records"]} == {(str, "T")}
-    assert one_by_one <= 20
+    body = (csv_text(HEADER) + "".join(rows)).encode()
+    found = assert_alike(body, terms_of(PLAIN), 5_000)
+    assert {values["product_name"] for _, _, values, *_ in found["records"]} == {(str, "T")}
+    assert read_one_by_one(body, terms_of(PLAIN), 5_000) <= 20

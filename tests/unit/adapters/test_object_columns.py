@@ -13,10 +13,9 @@ from adapters.polars_feeds.engine import PolarsEngine
 from adapters.polars_feeds.tables import Table
 from commerce_core.parsing.fingerprints import IndexedFingerprints
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import Profile, Skip
 from commerce_core.schema.fields import Mode
-from tests.support.engines import read
+from tests.support.engines import assert_alike
 
 FIRST: Final = '{"sku": "A0", "product_name": "n", "price": 1, "x \\"y\\"": null, "brand": "b"}'
 PLAIN: Final = FIRST.replace(' \\"y\\"', "")
@@ -59,14 +58,14 @@ def test_any_lines_read_alike(
     skip = (Skip("product_name", ("draft",), "a draft"),)
     terms = Terms(mode, "EUR", ZoneInfo("UTC"), Profile(skip=skip, record_path=path))
     body = (end.join([first, *lines]) + end * is_ended).encode()
-    assert read(PolarsEngine(chunk), body, terms) == read(ReferenceEngine(), body, terms)
+    assert_alike(body, terms, chunk)
 
 
 @pytest.mark.parametrize("header_line", [2, 3])
 def test_lines_above_the_first_object_are_no_records(header_line: int):
     terms = Terms("full", "EUR", ZoneInfo("UTC"), Profile(header_line=header_line))
     body = "\n".join(["as of today", "{}", PLAIN, PLAIN, ""][3 - header_line :]).encode()
-    assert read(PolarsEngine(1), body, terms) == read(ReferenceEngine(), body, terms)
+    assert_alike(body, terms, 1)
 
 
 def test_simple_lines_are_read_as_columns_and_known_again():

@@ -1,9 +1,7 @@
 """Parents and escapes as columns: what one by one gives, wherever parents and pieces stand."""
 
-import csv
-import io
 import json
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -15,20 +13,11 @@ from adapters.polars_feeds import columns, delimited_columns
 from adapters.polars_feeds.engine import PolarsEngine
 from adapters.polars_feeds.parent_columns import ParentCompleting
 from commerce_core.parsing import carrying, parents
-from commerce_core.parsing.prepared import Prepared
-from commerce_core.parsing.record_reader import RecordReader, Terms
+from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import Column, Parents, Profile, Skip
 from commerce_core.schema.fields import Mode
-from commerce_core.schema.record import Record
-from tests.support.engines import read, report
-
-
-def written(cells: tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
-
+from tests.support.engines import assert_alike, csv_text, read_one_by_one, report
 
 HEADER: Final = ("id", "type", "sku", "title", "text", "images", "state", "stock", "price", "of")
 SKIP: Final = (
@@ -72,7 +61,7 @@ ROWS: Final = st.tuples(
 AS_TEXT: Final = st.one_of(
     ROWS, ROWS, ROWS, ROWS, st.sampled_from([HEADER]),
     st.tuples(ROWS, st.integers(0, 12)).map(lambda cut: (*cut[0], "", "y")[: cut[1]]),
-).map(written)  # fmt: skip
+).map(csv_text)  # fmt: skip
 ODD: Final = st.sampled_from(
     [
         '"k"x,T,9,,,,,,,A\n',
@@ -99,14 +88,8 @@ def terms_of(joined: Parents | None, mode: Mode = "full", *, escaped: bool = Tru
     return Terms(mode, "EUR", ZoneInfo("UTC"), profile)
 
 
-def assert_alike(body: bytes, terms: Terms, chunk: int) -> dict[str, Any]:
-    wanted = read(ReferenceEngine(), body, terms)
-    assert read(PolarsEngine(chunk), body, terms) == wanted
-    return wanted
-
-
 def row(**cells: str) -> str:
-    return written(tuple(cells.get(name, "") for name in HEADER))
+    return csv_text(tuple(cells.get(name, "") for name in HEADER))
 
 
 PARENT: Final = row(id="1", type="variable", sku="A", title="T", state="1")
@@ -122,7 +105,7 @@ def test_any_parents_read_alike(
     lines: list[str], joined: Parents | None, chunk: int, mode: Mode, escaped: bool
 ):
     """Without reading anything one by one because columns failed."""
-    body = (written(HEADER) + "".join(lines)).encode()
+    body = (csv_text(HEADER) + "".join(lines)).encode()
     with pytest.MonkeyPatch.context() as patch:
         for module in (columns, delimited_columns):
             patch.setattr(module, "FAILURES", ())
@@ -131,7 +114,7 @@ def test_any_parents_read_alike(
 
 @given(LINES, PARENTS, CHUNKS)
 def test_reports_of_any_parents_are_the_same(lines: list[str], joined: Parents, chunk: int):
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(joined)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(joined)
     wanted = report(ReferenceEngine(), body, terms, {})
     assert report(PolarsEngine(chunk), body, terms, {}) == wanted
 
@@ -151,7 +134,7 @@ def test_any_parents_of_objects_read_alike(
 def test_what_is_too_much_is_refused_alike(
     lines: list[str], joined: Parents, chunk: int, most: int, longest: int, carried: int
 ):
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(joined)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(joined)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parents, "MOST_PARENTS", most)
         patch.setattr(parents, "LONGEST_PARENTS", longest)
@@ -165,7 +148,7 @@ def test_pieces_that_cant_be_completed_go_one_by_one(
     lines: list[str], joined: Parents, chunk: int, fails: list[bool]
 ):
     """Whichever they are, and however much text completed records may have at a time."""
-    body, terms = (written(HEADER) + "".join(lines)).encode(), terms_of(joined)
+    body, terms = (csv_text(HEADER) + "".join(lines)).encode(), terms_of(joined)
     take, calls = ParentCompleting._taken, 0
 
     def failing(
@@ -184,24 +167,14 @@ def test_pieces_that_cant_be_completed_go_one_by_one(
         assert_alike(body, terms, chunk)
 
 
-def test_variants_are_read_as_columns_wherever_their_parents_stand(monkeypatch: pytest.MonkeyPatch):
+def test_variants_are_read_as_columns_wherever_their_parents_stand():
     """Many pieces later too; none is read one by one."""
     made = [row(id=f"{n}", type="variable", sku=f"P{n}", title=f"T{n}") for n in range(500)]
     made += [row(sku=f"V{n}", of=f"P{n % 500}", price="5") for n in range(1_000)]
     made += [row(sku=f"W{n}", of=f"id:{n % 500}", price="5") for n in range(1_000)]
-    body = (written(HEADER) + "".join(made)).encode()
-    one_by_one = 0
-    call = RecordReader.__call__
-
-    def counting(self: RecordReader, prepared: Prepared) -> Record:
-        nonlocal one_by_one
-        one_by_one += 1
-        return call(self, prepared)
-
-    wanted = read(ReferenceEngine(), body, terms_of(MARKED))
-    monkeypatch.setattr(RecordReader, "__call__", counting)
-    assert read(PolarsEngine(5_000), body, terms_of(MARKED)) == wanted
-    assert {(sku, values["product_name"]) for _, sku, values, *_ in wanted["records"]} == {
+    body = (csv_text(HEADER) + "".join(made)).encode()
+    found = assert_alike(body, terms_of(MARKED), 5_000)
+    assert {(sku, values["product_name"]) for _, sku, values, *_ in found["records"]} == {
         (f"{kind}{n}", (str, f"T{n % 500}")) for kind in "VW" for n in range(1_000)
     }
-    assert one_by_one == 0
+    assert read_one_by_one(body, terms_of(MARKED), 5_000) == 0

@@ -45,7 +45,7 @@ from commerce_core.profiles.profile import (
 from commerce_core.schema.fields import BY_NAME, Mode, bits_of
 from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Noted, Problem
-from tests.support.engines import read, report, told
+from tests.support.engines import assert_alike, csv_text, read, report, told
 from tests.support.strategies import (
     CELLS,
     DEBRIS,
@@ -67,10 +67,6 @@ from tests.unit.core.profiles.test_sellers_presets import (
 ROME = ZoneInfo("Europe/Rome")
 CHUNKS = (1, 2, 3, 50, 200, 1 << 24)
 TERMS = Terms("full", "EUR", ROME)
-
-
-def assert_alike(body: bytes, terms: Terms, chunk: int = 1 << 24) -> None:
-    assert read(PolarsEngine(chunk), body, terms) == read(ReferenceEngine(), body, terms)
 
 
 @given(feed_files(), st.sampled_from(CHUNKS))
@@ -377,9 +373,7 @@ def test_pictures_of_folded_records_join_those_of_their_product_alike():
             [f"h{n}{m}", f"T-{n}{m}", "", "x", cell, ""],
             [f"h{n}{m}", "", "", "", "", "http://b"],
         ]
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    body, group = text.getvalue().encode(), Group("Handle", ("product_name",), ("sku",), "Picture")
+    body, group = csv_text(*rows).encode(), Group("Handle", ("product_name",), ("sku",), "Picture")
     for columns in ({}, {"additional_image_urls": Column(("More",))}):
         for mode in MODES:
             terms = Terms(mode, "EUR", ROME, Profile(columns=columns, group=group))
@@ -401,10 +395,8 @@ def test_an_export_reads_alike(file: FeedFile):
     """What its cells say together is doubted by neither."""
     assume(b'"a"b' not in file.body)
     header, *records = csv.reader(io.StringIO(file.body.decode("utf-8-sig"), newline=""))
-    text = io.StringIO()
     rows = ([*EXPORT_COLUMNS, *header], *(["x"] * len(EXPORT_COLUMNS) + row for row in records))
-    csv.writer(text).writerows(rows)
-    assert_alike(text.getvalue().encode(), Terms(file.mode, file.currency, ROME))
+    assert_alike(csv_text(*rows).encode(), Terms(file.mode, file.currency, ROME))
 
 
 @pytest.mark.parametrize("name", sorted(set(CELLS) | set(OF_FIELD)))
@@ -434,11 +426,10 @@ def test_each_kind_reads_every_cell_alike(name: str, decimal: DecimalMark | None
 def test_amounts_in_minor_units_and_with_three_decimals_read_alike(
     amounts: list[tuple[str, str, str]], header: str, decimal: DecimalMark | None, own: str | None
 ):
-    text = io.StringIO()
     rows = ([f"S{n}", *cells] for n, cells in enumerate(amounts))
-    csv.writer(text).writerows([["sku", header, "sale_price", "currency"], *rows])
+    body = csv_text(["sku", header, "sale_price", "currency"], *rows).encode()
     for mode in MODES:
-        assert_alike(text.getvalue().encode(), Terms(mode, own, ROME, Profile(decimal=decimal)))
+        assert_alike(body, Terms(mode, own, ROME, Profile(decimal=decimal)))
 
 
 AMOUNT_CELLS = st.sampled_from(["", "5", "4", "x", "4 EUR", "USD 5", "x EUR", "USD 4"])
@@ -458,19 +449,16 @@ AMOUNT_CELLS = st.sampled_from(["", "5", "4", "x", "4 EUR", "USD 5", "x EUR", "U
 def test_amounts_under_headers_with_currencies_read_alike(
     amounts: list[tuple[str, str, str]], price: str, sale: str, own: str | None
 ):
-    text = io.StringIO()
     rows = ([f"S{n}", *cells] for n, cells in enumerate(amounts))
-    csv.writer(text).writerows([["sku", price, sale, "currency"], *rows])
+    body = csv_text(["sku", price, sale, "currency"], *rows).encode()
     for mode in MODES:
-        assert_alike(text.getvalue().encode(), Terms(mode, own, ROME))
+        assert_alike(body, Terms(mode, own, ROME))
 
 
 def test_debris_in_an_export_is_read_alike():
-    text = io.StringIO()
     rows = (["x"] * len(EXPORT_COLUMNS) + [cell, cell, cell, cell] for cell in DEBRIS)
     header = [*EXPORT_COLUMNS, "sku", "product_name", "gtin", "price"]
-    csv.writer(text).writerows([header, *rows])
-    assert_alike(text.getvalue().encode(), TERMS)
+    assert_alike(csv_text(header, *rows).encode(), TERMS)
 
 
 def test_keys_that_come_late_are_reported_alike():
@@ -484,10 +472,9 @@ def test_keys_that_come_late_are_reported_alike():
 
 @pytest.mark.parametrize("column", [Column(("sku",)), Column(("sku",), pattern="([^ ]*).*")])
 def test_skus_with_debris_read_alike(column: Column):
-    text = io.StringIO()
     rows = [(cell, "N") for cell in (*DEBRIS, "'007", "'#N/A", '\'="1"', "a 1E+05", "E5", "Err:5")]
-    csv.writer(text).writerows([("sku", "product_name"), *rows])
-    assert_alike(text.getvalue().encode(), evolve(TERMS, profile=Profile(columns={"sku": column})))
+    body = csv_text(("sku", "product_name"), *rows).encode()
+    assert_alike(body, evolve(TERMS, profile=Profile(columns={"sku": column})))
 
 
 def test_whatever_composing_changes_is_left_to_the_reference():

@@ -26,7 +26,7 @@ from commerce_core.parsing.sheet_rows import LINE_WITHIN, MARK
 from commerce_core.ports.engine import FeedEngine, Reading
 from commerce_core.profiles.profile import Profile, Skip
 from commerce_core.schema.record import Record
-from tests.support.engines import read
+from tests.support.engines import assert_alike
 
 HEADER: Final = ("sku", "product_name", "price", "quantity")
 CELLS: Final = st.sampled_from(
@@ -67,7 +67,7 @@ def test_any_rows_read_alike(rows: list[list[str]], chunk: int, mode: str):
     profile = Profile(skip=(Skip("product_name", ("draft",), "a draft"),))
     terms = Terms(mode, "EUR", ZoneInfo("UTC"), profile)  # type: ignore[arg-type] - one of both
     body = as_text(rows)
-    assert read(PolarsEngine(chunk), body, terms) == read(ReferenceEngine(), body, terms)
+    assert_alike(body, terms, chunk)
 
 
 @given(ROWS, CHUNKS, st.integers(1, 4))
@@ -76,7 +76,7 @@ def test_rows_above_the_header_are_no_records(rows: list[list[str]], chunk: int,
     above = [["as of today"], [], ["x", "y"]][: header_line - 1]
     first, *others = [*above, list(HEADER), *rows]
     body = as_text(others, tuple(first))
-    assert read(PolarsEngine(chunk), body, terms) == read(ReferenceEngine(), body, terms)
+    assert_alike(body, terms, chunk)
 
 
 def test_rows_are_read_as_columns_and_known_again():
