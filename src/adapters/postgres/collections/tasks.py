@@ -1,7 +1,7 @@
 """Tasks in PostgreSQL: each lane is read along an index of what may be claimed next."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, LiteralString
 
 from attrs import frozen
 
@@ -28,30 +28,29 @@ _NEXT: Final = """
     ORDER BY lease_expires_at
     LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED"""
-_NEXT_BY_HOST: Final = """
+_OF_HOSTS: Final[LiteralString] = """
+    FROM tasks t
+    LEFT JOIN fetches f
+      ON f.fetch_id = CASE WHEN t.subject LIKE 'ftch^_%%' ESCAPE '^'
+                           THEN substr(t.subject, 6)::uuid END
+    LEFT JOIN pulls p ON p.source_id = f.source_id"""
+"""Tasks, and the hosts that those which fetch ask."""
+_NEXT_BY_HOST: Final[LiteralString] = f"""
     WITH busy AS (
         SELECT p.host
-        FROM tasks t
-        JOIN fetches f
-          ON f.fetch_id = CASE WHEN t.subject LIKE 'ftch^_%%' ESCAPE '^'
-                               THEN substr(t.subject, 6)::uuid END
-        JOIN pulls p ON p.source_id = f.source_id
+        {_OF_HOSTS}
         WHERE t.lane = %(lane)s AND t.status = 'running' AND t.lease_expires_at > clock_timestamp()
         GROUP BY p.host
         HAVING count(*) >= %(per_host)s
     )
     SELECT t.number
-    FROM tasks t
-    LEFT JOIN fetches f
-      ON f.fetch_id = CASE WHEN t.subject LIKE 'ftch^_%%' ESCAPE '^'
-                           THEN substr(t.subject, 6)::uuid END
-    LEFT JOIN pulls p ON p.source_id = f.source_id
+    {_OF_HOSTS}
     WHERE t.lane = %(lane)s AND t.kind = ANY(%(kinds)s)
           AND t.lease_expires_at <= clock_timestamp()
           AND NOT EXISTS (SELECT FROM busy WHERE busy.host = p.host)
     ORDER BY t.lease_expires_at
     LIMIT 1
-    FOR NO KEY UPDATE OF t SKIP LOCKED"""
+    FOR NO KEY UPDATE OF t SKIP LOCKED"""  # noqa: S608 - names of ours
 
 
 @frozen
