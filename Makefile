@@ -18,7 +18,7 @@ quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test bench coverage bench-fleet bench-orders bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds mutate check clients docs fmt lock clean e2e bench-pages
+.PHONY: help install demo test bench coverage bench-fleet bench-orders bench-reading bench-selling bench-webhooks faults test-postgres fuzz fuzz-api real-feeds mutate check source clients docs fmt lock clean e2e bench-pages
 
 help:  ## lists these targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -93,18 +93,8 @@ bench-webhooks: .venv/.test  ## measures deliveries of webhooks, and what a queu
 
 # CI reads the last line, which is pytest's closing one.
 check: .venv/.check  ## runs every check: format, lint, imports, types, docs and all tests
-	@echo "format ..."
-	@$(call quietly,$(BIN)/ruff format --check .)
-	@echo "lint ..."
-	@$(call quietly,$(BIN)/ruff check --output-format concise .)
-	@echo "imports ..."
-	@$(call quietly,$(BIN)/lint-imports)
-	@echo "types ..."
-	@$(call quietly,$(BIN)/pyright)
-	@echo "docs ..."
-	@$(MAKE) --no-print-directory docs
-	@echo "clients ..."
-	@$(MAKE) --no-print-directory clients
+	@echo "format, lint, imports, types, docs, clients ..."
+	@$(MAKE) --no-print-directory -j 2 source docs clients
 	@echo "browser ..."
 	@$(call quietly,$(BIN)/python -m tests.support.servers.chromium)
 # In a process of their own: what drives a browser leaves an event loop behind.
@@ -112,6 +102,12 @@ check: .venv/.check  ## runs every check: format, lint, imports, types, docs and
 	@echo "tests, all others (some ten minutes) ..."
 	@out=$$($(PYTEST) -n 3 -m "not browser" 2>&1) || \
 		{ printf '%s\n' "$$out" >&2; exit 1; }; printf '%s\n' "$$out" | tail -n 1
+
+source: .venv/.check
+	@$(call quietly,$(BIN)/ruff format --check .)
+	@$(call quietly,$(BIN)/ruff check --output-format concise .)
+	@$(call quietly,$(BIN)/lint-imports)
+	@$(call quietly,$(BIN)/pyright)
 
 coverage: .venv/.check  ## measures what the tests cover, which takes them twice as long, and requires the floor
 # What is not covered: .venv/bin/coverage report -m
