@@ -108,7 +108,7 @@ def log_end(role: str, exit_code: int | None, pause: float) -> None:
     logs.error("process.ended", role=role, exit_code=exit_code, restarted_in=pause)
 
 
-def work(settings: Settings, told: Connection) -> None:
+def work(settings: Settings, stop_pipe: Connection) -> None:
     """A worker as a process of its own, until the other end of the pipe is closed, or SIGTERM."""
     stopping = threading.Event()
 
@@ -119,7 +119,7 @@ def work(settings: Settings, told: Connection) -> None:
     # Ctrl-C reaches every process of a terminal; the pipe says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(settings.log_level, settings.log_format)
-    threading.Thread(target=_set_when_told, args=(told, stopping), daemon=True).start()
+    threading.Thread(target=_set_when_asked, args=(stop_pipe, stopping), daemon=True).start()
     with (
         open_platform(settings) as commerce,
         observed(commerce, settings, "worker", shared=True),
@@ -132,7 +132,7 @@ def work(settings: Settings, told: Connection) -> None:
         worker.stop()
 
 
-def _set_when_told(told: Connection, stopping: threading.Event) -> None:
+def _set_when_asked(stop_pipe: Connection, stopping: threading.Event) -> None:
     with suppress(EOFError, OSError):
-        told.recv()
+        stop_pipe.recv()
     stopping.set()

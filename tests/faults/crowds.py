@@ -223,7 +223,7 @@ def overloaded(folder: Path, usual: int = 16) -> str:
         f"{usual} clients {before.median(200):.0f} ms; {4 * usual} clients: accepted "
         f"{meanwhile.median(200):.0f} ms ({factor:.1f} x), refused in "
         f"{meanwhile.median(429, 503):.0f} ms ({meanwhile.counts()}); memory {grown:+.0f} MB; "
-        f"one that waits as told was answered at try {tries}"
+        f"one that waits as the answer asks was answered at try {tries}"
     )
 
 

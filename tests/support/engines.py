@@ -24,19 +24,19 @@ from commerce_core.schema.record import Record
 
 
 def spelled(value: object) -> object:
-    """A value told apart from those that are merely equal to it."""
+    """A value with its type, so that it equals no other."""
     if isinstance(value, Decimal | datetime):
         return f"{type(value).__name__} {value}"
     return (type(value), dict(value)) if isinstance(value, Mapping) else (type(value), value)
 
 
-def told(record: Record) -> tuple[Any, ...]:
+def spelled_record(record: Record) -> tuple[Any, ...]:
     values = {name: spelled(value) for name, value in record.values.items()}
     return record.line, record.sku, values, record.problems, record.fate, record.reason
 
 
 def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
-    """All that an engine tells of a file."""
+    """All that an engine finds in a file."""
     try:
         reading = engine.open(io.BytesIO(body), terms)
         batches = list(reading.batches())
@@ -46,7 +46,7 @@ def read(engine: FeedEngine, body: bytes, terms: Terms) -> dict[str, Any]:
     return {
         "header": (header.mapping, header.delimiter, header.corrects, header.terms),
         "encoding": (reading.text.encoding, reading.text.mark),
-        "records": [told(record) for batch in batches for record in batch],
+        "records": [spelled_record(record) for batch in batches for record in batch],
         "read": sum(batch.records_read for batch in batches),
         "rejected": sum(batch.rejected for batch in batches),
         "unreadable": sum(batch.skus_unreadable for batch in batches),

@@ -79,12 +79,12 @@ def serve(
         pass
     # Started afresh, a process inherits no thread, lock or signal handler of this one.
     multiprocessing.set_start_method("spawn", force=True)
-    told, teller = multiprocessing.Pipe(duplex=False)
-    feeds = KeptAlive("worker", work, (settings, told))
+    stop_pipe, stopper = multiprocessing.Pipe(duplex=False)
+    feeds = KeptAlive("worker", work, (settings, stop_pipe))
 
     def end() -> None:
         feeds.begin_to_stop()
-        teller.close()
+        stopper.close()
 
     server = _Server(settings, host, port, workers, end)
     logs.configure(settings.log_level, settings.log_format)
@@ -96,7 +96,9 @@ def serve(
             feeds.start()
         stack.callback(end)
         server.serve(
-            target_loader=partial(load, settings, told, port, with_worker=works_here, home=home),
+            target_loader=partial(
+                load, settings, stop_pipe, port, with_worker=works_here, home=home
+            ),
             wrap_loader=False,
         )
 
@@ -175,7 +177,7 @@ class _Server(_Granian):
 
 
 def load(
-    settings: Settings, told: Connection, port: int, *, with_worker: bool, home: Home
+    settings: Settings, stop_pipe: Connection, port: int, *, with_worker: bool, home: Home
 ) -> Litestar:
     """The application of one process, with a worker if asked; both end when it does."""
     logs.configure(settings.log_level, settings.log_format)
@@ -189,7 +191,7 @@ def load(
     app = create_app(commerce, settings, home=home(settings), on_shutdown=[stack.close])
     ending = threading.Event()
     app.state["ending"] = ending
-    threading.Thread(target=_end_when_told, args=(told, worker, ending), daemon=True).start()
+    threading.Thread(target=_end_when_asked, args=(stop_pipe, worker, ending), daemon=True).start()
     watch_connections(app, settings, port, stack)
     _collect_less_often()
     return app
@@ -202,10 +204,10 @@ def _collect_less_often() -> None:
     gc.set_threshold(COLLECTED_AFTER)
 
 
-def _end_when_told(told: Connection, worker: Worker | None, ending: threading.Event) -> None:
+def _end_when_asked(stop_pipe: Connection, worker: Worker | None, ending: threading.Event) -> None:
     """Ends this process in order when the parent's end of the pipe is closed."""
     with suppress(EOFError, OSError):
-        told.recv()
+        stop_pipe.recv()
     ending.set()
     if worker is not None:
         worker.begin_to_stop()

@@ -45,7 +45,7 @@ from commerce_core.profiles.profile import (
 from commerce_core.schema.fields import BY_NAME, Mode, bits_of
 from commerce_core.schema.listed_problems import MOST_ALIKE
 from commerce_core.schema.problems import Noted, Problem
-from tests.support.engines import assert_alike, csv_text, read, report, told
+from tests.support.engines import assert_alike, csv_text, read, report, spelled_record
 from tests.support.strategies import (
     CELLS,
     DEBRIS,
@@ -321,8 +321,8 @@ def test_reports_under_any_profile_are_the_same(
 ):
     """With the records that rejected ones take something from, and those folded into them."""
     found = {line: evolve(problem, line=line) for line, problem in found.items()}
-    told = report(PolarsEngine(chunk), file.body, file.terms, found)
-    assert told == report(ReferenceEngine(), file.body, file.terms, found)
+    made = report(PolarsEngine(chunk), file.body, file.terms, found)
+    assert made == report(ReferenceEngine(), file.body, file.terms, found)
 
 
 @given(sent_files(), st.sampled_from(MODES))
@@ -330,12 +330,12 @@ def test_a_report_of_ours_reads_alike(file: SentFile, mode: Mode):
     """Mended or not; its own report too."""
     profile = Profile(encoding="cp1252", delimiter=cast("Delimiter | None", file.delimiter))
     terms = Terms(mode, file.currency, ROME, profile)
-    told = report(ReferenceEngine(), file.body, terms, {})
-    assume(isinstance(told, tuple))
-    assert isinstance(told, tuple)
-    assert_alike(told[1], terms)
-    again = report(PolarsEngine(), told[1], terms, {})
-    assert again == report(ReferenceEngine(), told[1], terms, {})
+    made = report(ReferenceEngine(), file.body, terms, {})
+    assume(isinstance(made, tuple))
+    assert isinstance(made, tuple)
+    assert_alike(made[1], terms)
+    again = report(PolarsEngine(), made[1], terms, {})
+    assert again == report(ReferenceEngine(), made[1], terms, {})
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -580,10 +580,10 @@ def test_a_long_report_is_the_same_whether_there_is_a_place_for_it_or_not(
     rows = (f"{n},Lamp {n % 7},{ends[n % 10]},{ends[n % 9]}\n" for n in range(20_000))
     body = f"sku,product_name,price,quantity\n{''.join(rows)}".encode()
     found = {line: Problem.of("unknown_sku", line=line) for line in range(2, 20_000, 7)}
-    told = report(PolarsEngine(50_000), body, TERMS, found)
-    assert told == report(ReferenceEngine(), body, TERMS, found)
-    assert isinstance(told, tuple)
-    assert told[0] > 10_000
+    made = report(PolarsEngine(50_000), body, TERMS, found)
+    assert made == report(ReferenceEngine(), body, TERMS, found)
+    assert isinstance(made, tuple)
+    assert made[0] > 10_000
 
 
 class InColumns:
@@ -631,8 +631,9 @@ def test_what_is_recognised_is_what_would_have_been_read(
     in_columns = in_columns and isinstance(engine, PolarsEngine)
     known: Any = InColumns(listed) if in_columns else IndexedFingerprints.of(listed)
     batches = list(engine.open(io.BytesIO(file.body), terms).batches(known))
-    left = [told(record) for batch in batches for record in batch]
-    assert left == [told(r) for r in records if r.fingerprint not in listed or not r.fingerprint]
+    left = [spelled_record(record) for batch in batches for record in batch]
+    unmatched = [r for r in records if r.fingerprint not in listed or not r.fingerprint]
+    assert left == [spelled_record(record) for record in unmatched]
     matched = Counter(listed[number] for batch in batches for number in batch.matched)
     assert matched == Counter(r.fingerprint for r in records if r.fingerprint in prints)
     assert noted(batches) == noted(all_read)
