@@ -93,8 +93,8 @@ class ColumnBatch:
 
     @property
     def matched(self) -> Sequence[int]:
-        """The numbers of the known fingerprints."""
-        return self.known.to_list()
+        """The numbers of the known fingerprints, without an object for each."""
+        return self.known.to_numpy().data
 
     @property
     def rejected(self) -> int:

@@ -7,8 +7,10 @@ other. So the second is of another text: the record behind a salt. The key gives
 from functools import cached_property
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 from attrs import define, field
+from numpy.typing import NDArray
 
 from commerce_core.parsing.fingerprints import CODES, FingerprintIndex, Fingerprinting
 
@@ -103,18 +105,34 @@ class Matcher:
         return pl.concat([matches, _unmatched(len(marked) - len(expected))])
 
     def _looked_up(self, marked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-        by_upper = self._by_upper
-        if by_upper.is_empty():
-            return _unmatched(len(marked))
-        places = by_upper["upper"].search_sorted(marked["upper"]).clip(0, len(by_upper) - 1)
-        found = by_upper[places]
-        return _same(marked, found.with_columns(lower=known["lower"].gather(found["number"])))
+        """The matches of records wherever they stood before."""
+        keys = _unsigned(marked["upper"]) & ~self._number_bits
+        places = np.searchsorted(self._by_upper, keys).clip(max=len(self._by_upper) - 1)
+        numbers = pl.Series((self._by_upper[places] & self._number_bits).astype(np.uint32))
+        return _same(marked, known[numbers].with_columns(number=numbers))
+
+    @property
+    def _number_bits(self) -> np.uint64:
+        """The bits that the numbers of what is known have."""
+        return np.uint64((1 << (len(self._known) - 1).bit_length()) - 1)
 
     @cached_property
-    def _by_upper(self) -> pl.DataFrame:
-        """The numbers of what is known, sorted by the upper halves of their fingerprints."""
+    def _by_upper(self) -> NDArray[np.uint64]:
+        """The numbers of what is known, each behind the upper bits of its fingerprint, sorted.
+
+        Of several fingerprints that begin with the same bits only one is found. Those bits are 37
+        at least, and a record that isn't found is only read.
+        """
         known = pl.DataFrame(schema=_KNOWN) if self._columns is None else self._columns
-        return known.select("upper").with_row_index("number").drop_nulls().sort("upper")
+        keys = _unsigned(known["upper"]) & ~self._number_bits
+        np.bitwise_or(keys, np.arange(len(keys), dtype=np.uint32), out=keys)
+        keys.sort()
+        return keys
+
+
+def _unsigned(halves: pl.Series) -> NDArray[np.uint64]:
+    """Halves of fingerprints as bits; zeros for one that isn't there."""
+    return halves.fill_null(0).to_numpy().view(np.uint64)
 
 
 def _same(marked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 ID: Final = np.dtype([("high", np.int64), ("low", np.int64)])
 ENTRY: Final = np.dtype([("id", ID), ("upper", ">i8"), ("lower", ">i8"), ("state", "u1")])
+WITHOUT_ID: Final = np.dtype([("upper", ">i8"), ("lower", ">i8"), ("state", "u1")])
 MOST_OF_PART: Final = 240
 """Entries that fit into a page of the database beside their keys."""
 GONE: Final = 0
@@ -96,16 +97,24 @@ class Entries:
 NO_ENTRIES: Final = Entries.room_for(0)
 
 
-def entries_of(
-    ids: NDArray[np.void], upper: pl.Series, lower: pl.Series, sold_out: pl.Series
-) -> Entries:
-    """The entries of active products."""
-    return Entries(
-        ids,
-        upper.fill_null(0).to_numpy(),
-        lower.fill_null(0).to_numpy(),
-        np.where(sold_out.to_numpy(), np.uint8(SOLD_OUT), np.uint8(IN_STOCK)),
-    )
+def without_ids(upper: pl.Series, lower: pl.Series, sold_out: pl.Series) -> NDArray[np.void]:
+    """What entries of active products have besides their ids, copied.
+
+    Columns that came through the Arrow C stream keep all others of their batch in memory.
+    """
+    found = np.empty(len(upper), WITHOUT_ID)
+    found["upper"], found["lower"] = upper.fill_null(0), lower.fill_null(0)
+    found["state"] = np.where(sold_out.to_numpy(), np.uint8(SOLD_OUT), np.uint8(IN_STOCK))
+    return found
+
+
+def packed_with(ids: NDArray[np.void], others: NDArray[np.void]) -> bytes:
+    """The packed entries of these ids."""
+    entries = np.empty(len(ids), ENTRY)
+    entries["id"] = ids
+    for name in WITHOUT_ID.names or ():
+        entries[name] = others[name]
+    return entries.tobytes()
 
 
 def same_ids(

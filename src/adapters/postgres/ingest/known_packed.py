@@ -80,9 +80,16 @@ def keep(db: Connection, source_id: str, publication_id: str, parts: Iterable[by
             copy.write_row((source, number, publication, part))
 
 
-def parts_of(packed: bytearray) -> Iterator[bytes]:
-    """The parts of a copy that has these bytes."""
-    return (bytes(packed[at : at + _BYTES]) for at in range(0, len(packed), _BYTES))
+def parts_of(packed: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of a copy that has these bytes, one block behind the other."""
+    rest = b""
+    for block in packed:
+        rest += block
+        whole = len(rest) - len(rest) % _BYTES
+        yield from (rest[at : at + _BYTES] for at in range(0, whole, _BYTES))
+        rest = rest[whole:]
+    if rest:
+        yield rest
 
 
 def _keep_current(db: Connection, partner_id: str, source_id: str, entries: Entries) -> None:

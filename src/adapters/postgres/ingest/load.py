@@ -29,7 +29,7 @@ from adapters.postgres.ingest.copy_binary import (
     whole,
 )
 from adapters.postgres.ingest.copy_columns import ROWS_OF_BLOCK, frame_of
-from adapters.postgres.ingest.fingerprint_entries import ID, entries_of
+from adapters.postgres.ingest.fingerprint_entries import ID, packed_with, without_ids
 from adapters.postgres.ingest.known_packed import keep, parts_of
 from adapters.postgres.ingest.session_tables import sql_type
 from commerce_core.catalog.publication import Publication
@@ -81,7 +81,7 @@ def load(
                 for block in rows.of(batches):
                     sender.put(block)
             rows.check_rejected()
-            keep(db, feed_context.source_id, publication.publication_id, parts_of(rows.packed))
+            keep(db, feed_context.source_id, publication.publication_id, parts_of(rows.packed()))
     except (_NotNew, NotExact, NotPlain, psycopg.errors.UniqueViolation):
         return None
     return Plan(
@@ -110,9 +110,9 @@ class _NewRows:
     created: int = 0
     rejected: int = 0
     skus_unreadable: int = 0
-    packed: bytearray = field(factory=bytearray)
-    _taken: list[pl.Series] = field(factory=list[pl.Series])
-    _refused: list[pl.Series] = field(factory=list[pl.Series])
+    _known: list[NDArray[np.void]] = field(factory=list[NDArray[np.void]])
+    _taken: list[NDArray[np.uint64]] = field(factory=list[NDArray[np.uint64]])
+    _refused: list[NDArray[np.uint64]] = field(factory=list[NDArray[np.uint64]])
 
     def of(self, batches: Iterable[Batch]) -> Iterator[bytes]:
         """The rows of these batches; _NotNew, NotExact or NotPlain if one is anything else."""
@@ -130,14 +130,26 @@ class _NewRows:
     def _note_rejected(self, frame: pl.DataFrame) -> None:
         self.rejected += len(frame)
         self.skus_unreadable += frame["sku"].null_count()
-        self._refused.append(frame["sku"].drop_nulls().hash())
+        self._refused.append(frame["sku"].drop_nulls().hash().to_numpy())
 
     def check_rejected(self) -> None:
         """_NotNew if a rejected record has the sku of another one."""
-        refused = pl.concat(self._refused) if self._refused else pl.Series(dtype=pl.UInt64)
-        skus = refused.implode()
-        if refused.is_duplicated().any() or any(taken.is_in(skus).any() for taken in self._taken):
+        refused = np.sort(np.concatenate([*self._refused, np.empty(0, np.uint64)]))
+        if not len(refused):
+            return
+        if (refused[1:] == refused[:-1]).any():
             raise _NotNew
+        # Sorted ones are looked for near each other.
+        for taken in map(np.sort, self._taken):
+            if (refused.take(refused.searchsorted(taken), mode="clip") == taken).any():
+                raise _NotNew
+
+    def packed(self) -> Iterator[bytes]:
+        """The entries of all of them, packed; their ids are made anew, and needn't be kept."""
+        first = 0
+        for known in self._known:
+            yield packed_with(_ids(self._stem, first, len(known)), known)
+            first += len(known)
 
     def _block(self, frame: pl.DataFrame) -> bytes:
         if (
@@ -148,11 +160,10 @@ class _NewRows:
             raise _NotNew
         if frame["sku"].is_duplicated().any():
             raise _NotNew
-        self._taken.append(frame["sku"].hash())
+        self._taken.append(frame["sku"].hash().to_numpy())
+        self._known.append(without_ids(frame["upper"], frame["lower"], _sold_out(frame)))
         first, self.created = self.created, self.created + len(frame)
         ids = _ids(self._stem, first, len(frame))
-        packed = entries_of(ids, frame["upper"], frame["lower"], _sold_out(frame)).packed()
-        self.packed += packed
         owners = {
             name: np.full(len(frame), np.void(bytes.fromhex(digits(owner))))
             for name, owner in self._owners.items()
