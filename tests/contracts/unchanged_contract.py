@@ -1,7 +1,7 @@
 """What is promised of fingerprints and first loads: they change nothing but how long it takes."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commerce_core.catalog.product import NotSellable
 from commerce_core.feeds.feed import Feed
 from commerce_core.feeds.source import Source
 from commerce_core.feeds.summary import Summary
@@ -68,6 +69,8 @@ class Shop:
     profile: Profile = CANONICAL
     reports: list[tuple[Summary, list[Problem]]] = field(factory=list, eq=False)
     """What was reported of each feed: its summary, and its first problems."""
+    unsellable: list[Mapping[NotSellable, int]] = field(factory=list, eq=False)
+    """Of how many products that each feed wrote none can be sold, by reason."""
 
     def feed(self, mode: Mode, rows: Sequence[str]) -> Plan:
         """Takes some records into the catalog, and tells what they did."""
@@ -90,6 +93,7 @@ class Shop:
         plan = unit.products.load(context, batches, publication, stem)
         if plan is not None:
             self.reports.append((progress.summary(plan, reading), progress.problems_with(plan)))
+            self.unsellable.append(unit.products.not_sellable(publication))
             unit.publications.add(publication, T0)
         return plan
 
@@ -106,6 +110,7 @@ class Shop:
                 self.reports.append((progress.summary(plan, reading), progress.problems_with(plan)))
                 publication = samples.publication(feed)
                 unit.products.apply(plan, publication, samples.new_stem())
+                self.unsellable.append(unit.products.not_sellable(publication))
                 unit.publications.add(publication, T0)
                 return plan
             known = known.without(plan.contested)

@@ -105,17 +105,9 @@ class Product:
         """Why it can't be bought now: the first reason that applies; None if it can."""
         if self.partner_gone or self.status == "removed":
             return "partner_gone" if self.partner_gone else "removed"
-        if self.availability == "discontinued":
-            return "discontinued"
-        if self.stale:
+        if self.stale and self.availability != "discontinued":
             return "stale"
-        if not self.price:
-            return "unpriced" if self.price is None else "zero_price"
-        if self.availability == "out_of_stock" or (
-            self.availability is None and self.quantity == 0
-        ):
-            return "out_of_stock"
-        return "no_stock" if self.available == 0 and not self.sells_without_stock else None
+        return reason_by_values(self.availability, self.price, self.quantity, self.reserved)
 
     @property
     def sellable(self) -> bool:
@@ -125,6 +117,21 @@ class Product:
     def can_supply(self, units: int) -> bool:
         """Whether that many more units can be sold, beside the ones reserved already."""
         return self.sells_without_stock or self.available is None or units <= self.available
+
+
+def reason_by_values(
+    availability: object, price: Decimal | None, quantity: int | None, reserved: int = 0
+) -> NotSellable | None:
+    """Why a product with these values can't be bought, if its partner and its source are fine."""
+    if availability == "discontinued":
+        return "discontinued"
+    if not price:
+        return "unpriced" if price is None else "zero_price"
+    if availability == "out_of_stock" or (availability is None and quantity == 0):
+        return "out_of_stock"
+    if quantity is None or quantity > reserved or availability in ("preorder", "backorder"):
+        return None
+    return "no_stock"
 
 
 def is_sold_out(availability: object, quantity: object) -> bool:

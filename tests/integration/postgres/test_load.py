@@ -1,9 +1,11 @@
 """Whole columns on their way into PostgreSQL end as the records that the reference reads."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 
 from adapters.memory import MemoryStore
@@ -12,6 +14,7 @@ from adapters.postgres import PostgresStore
 from commerce_core.ports.engine import FeedEngine
 from commerce_core.ports.store import Store
 from tests.contracts import samples, unchanged_contract
+from tests.contracts.freshness_contract import arrived
 from tests.contracts.samples import ONE_STORE_AND_ANOTHER
 from tests.contracts.unchanged_contract import Shop
 from tests.support.examples import scaled
@@ -63,6 +66,40 @@ def test_feeds_read_by_columns_make_the_catalog_of_the_reference(
         told = [unchanged_contract.told(s.take(file.mode, file.body)) for s in (columns, records)]
         assert told[0] == told[1]
         assert columns.catalog() == records.catalog()
+        assert columns.unsellable == records.unsellable
+
+
+def kinds_of_products() -> str:
+    """A record of each kind by what decides whether a product can be sold."""
+    values = product(
+        ("", "in_stock", "out_of_stock", "preorder", "backorder", "discontinued"),
+        ("", "0", "0.00", "0.01", "10.00", "1000"),
+        ("", "0", "1", "20"),
+    )
+    rows = (f"S{n},Thing,{','.join(each)}" for n, each in enumerate(values))
+    return "\n".join(("sku,product_name,availability,price,quantity", *rows, ""))
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_what_is_counted_while_loading_is_what_the_catalog_says(store: PostgresStore, stale: bool):
+    """Of products that can't be sold, by reason, the most frequent first."""
+    source = samples.settled(store)[1]
+    if stale:
+        limited = evolve(source, stop_selling_after=timedelta(hours=1))
+        with store.begin() as unit:
+            unit.sources.put(limited)
+        arrived(store, limited, datetime.now(UTC) - timedelta(days=1))
+    shop = Shop(store, source, PolarsEngine())
+    shop.take("full", kinds_of_products())
+    with store.begin() as unit:
+        (last,) = unit.publications.of_partner(source.partner_id, 0, 100)
+        found = unit.products.not_sellable(last)
+    assert list(shop.unsellable[-1].items()) == list(found.items())
+    assert set(found) == (
+        {"discontinued", "stale"}
+        if stale
+        else {"discontinued", "unpriced", "zero_price", "out_of_stock", "no_stock"}
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from attrs import define
 from psycopg import sql
 
 from adapters.postgres.catalog.export import NOT_SELLABLE_REASON
-from adapters.postgres.catalog.filters import bounded, conditions
+from adapters.postgres.catalog.filters import STALE_SOURCES, bounded, conditions
 from adapters.postgres.catalog.pages import SELECT, legs, reading
 from adapters.postgres.collections.escrow import RESERVED
 from adapters.postgres.collections.listing import count
@@ -26,7 +26,7 @@ from adapters.postgres.connection.rows import (
 from adapters.postgres.ingest.apply import apply
 from adapters.postgres.ingest.compare import Comparison, compare, contained, lock_partner
 from adapters.postgres.ingest.known_fingerprints import ProductFingerprints, fetch_fingerprints
-from adapters.postgres.ingest.load import load
+from adapters.postgres.ingest.load import Loaded, load
 from adapters.postgres.ingest.staging import by_sets
 from commerce_core.base.paging import Page, Position
 from commerce_core.catalog.product import NotSellable, Oversold, Product, ProductQuery
@@ -61,6 +61,7 @@ _NOT_SELLABLE: Final = sql.SQL("""
     GROUP BY reason
     ORDER BY count(*) DESC, reason COLLATE "C"
     """).format(reason=sql.SQL(NOT_SELLABLE_REASON), reserved=sql.SQL(RESERVED))
+_IS_STALE: Final = "SELECT %(source_id)s::uuid = ANY(" + STALE_SOURCES + ")"
 _product_id: Final = prefixed("prod")
 _partner_id: Final = prefixed("ptn")
 
@@ -71,6 +72,7 @@ class Products:
 
     _db: Connection
     _comparison: Comparison | None = None
+    _loaded: Loaded | None = None
     _has_compared: bool = False
     _known: ProductFingerprints | None = None
     _contested: frozenset[int] = frozenset()
@@ -112,7 +114,8 @@ class Products:
     ) -> Plan | None:
         """Loads the first feed of a partner."""
         self.lock_partner(feed_context.partner_id)
-        return load(self._db, feed_context, batches, publication, stem)
+        self._loaded = load(self._db, feed_context, batches, publication, stem)
+        return self._loaded and self._loaded.plan
 
     def compare(
         self, feed_context: FeedContext, batches: Iterable[Batch], problem_limit: int
@@ -191,6 +194,11 @@ class Products:
 
     def not_sellable(self, publication: Publication) -> Mapping[NotSellable, int]:
         """The products of a publication that can't be sold, by reason."""
+        loaded = self._loaded and self._loaded.not_sellable
+        if loaded and loaded.are_of(publication):
+            (stale,) = self._db.execute(_IS_STALE, params_of(publication)).fetchone() or (False,)
+            counted = loaded.counted(stale=stale)
+            return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
         with by_sets(self._db):
             rows = self._db.execute(_NOT_SELLABLE, params_of(publication)).fetchall()
         return dict(rows)

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 import polars as pl
 import psycopg
-from attrs import define, field
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -31,6 +31,7 @@ from adapters.postgres.ingest.copy_binary import (
 from adapters.postgres.ingest.copy_columns import ROWS_OF_BLOCK, frame_of
 from adapters.postgres.ingest.fingerprint_entries import ID, packed_with, without_ids
 from adapters.postgres.ingest.known_packed import keep, parts_of
+from adapters.postgres.ingest.not_sellable import NewReasons
 from adapters.postgres.ingest.session_tables import sql_type
 from commerce_core.catalog.publication import Publication
 from commerce_core.plans.changes import SAMPLES_OF_KIND, Sample
@@ -57,13 +58,21 @@ class _NotNew(Exception):
     """A record does anything but create a product."""
 
 
+@frozen
+class Loaded:
+    """What a first load has done, and which of its products can't be sold."""
+
+    plan: Plan
+    not_sellable: NewReasons
+
+
 def load(
     db: Connection,
     feed_context: FeedContext,
     batches: Iterable[Batch],
     publication: Publication,
     stem: str,
-) -> Plan | None:
+) -> "Loaded | None":
     """Loads the batches of a partner without any product; None if they have to be compared."""
     (has_products,) = db.execute(
         _HAS_PRODUCTS,
@@ -72,7 +81,7 @@ def load(
     if has_products:
         return None
     names = tuple(n for n in PRODUCT_FIELDS if n in feed_context.columns or n == "currency")
-    rows = _NewRows(feed_context, names, publication, stem)
+    rows = _NewRows(feed_context, names, publication, stem, NewReasons(publication))
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_FIXED, *names)))
     copy = sql.SQL("COPY products ({}) FROM STDIN (FORMAT BINARY)").format(columns)
     try:
@@ -84,13 +93,14 @@ def load(
             keep(db, feed_context.source_id, publication.publication_id, parts_of(rows.packed()))
     except (_NotNew, NotExact, NotPlain, psycopg.errors.UniqueViolation):
         return None
-    return Plan(
+    plan = Plan(
         feed_context=feed_context,
         created=sender.rows,
         rejected=rows.rejected,
         skus_unreadable=rows.skus_unreadable,
         samples=tuple(_samples(db, publication)),
     )
+    return Loaded(plan, rows.not_sellable)
 
 
 _FIXED: Final = (
@@ -107,6 +117,7 @@ class _NewRows:
     _names: Sequence[str]
     _publication: Publication
     _stem: str
+    not_sellable: NewReasons
     created: int = 0
     rejected: int = 0
     skus_unreadable: int = 0
@@ -162,6 +173,7 @@ class _NewRows:
             raise _NotNew
         self._taken.append(frame["sku"].hash().to_numpy())
         self._known.append(without_ids(frame["upper"], frame["lower"], _sold_out(frame)))
+        self.not_sellable.add(frame)
         first, self.created = self.created, self.created + len(frame)
         ids = _ids(self._stem, first, len(frame))
         owners = {
