@@ -5,8 +5,9 @@
 Kinds of days: `first`; `second`, 1 % of the prices changed; `ten`, 10 % changed; `shuffled`, the
 first day's lines in another order; `added_removed`, 2 % of the products gone and 2 % new; `bad`,
 30 % of the first day's records spoiled, in five ways; `warned` and `warned_second`, the first and
-second day with a warning in each record; `renamed`, the second day under another header. The same
-words give the same bytes, on any machine. Every line is computed from its number alone, so memory
+second day with a warning in each record; `renamed`, the second day with a column called
+differently; `wider`, the second day with a column more in the middle. The same words give the same
+bytes, on any machine. Every line is computed from its number alone, so memory
 stays flat. `--day` chooses which products change; the first day is the same for all.
 """
 
@@ -26,13 +27,16 @@ Kind = Literal[
     "warned",
     "warned_second",
     "renamed",
+    "wider",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HEADER: Final = (
     "sku,product_name,description,brand,category,price,currency,availability,quantity,gtin,"
     "image_url\n"
 )
-CHANGED: Final = {"second": 100, "renamed": 100, "warned": 0, "warned_second": 100, "ten": 1_000}
+CHANGED: Final = {
+    "second": 100, "renamed": 100, "wider": 100, "warned": 0, "warned_second": 100, "ten": 1_000,
+}  # fmt: skip
 """How many of ten thousand products change their price."""
 ADDED_REMOVED: Final = 200
 """How many of ten thousand products are removed, and how many are added."""
@@ -62,12 +66,14 @@ _AVAILABILITIES: Final = ("in_stock", "in_stock", "in_stock", "out_of_stock", "p
 
 def feed(rows: int, kind: Kind, day: int = 2) -> Iterator[str]:
     """The lines of a file, the header first."""
-    yield HEADER.replace("product_name", "title") if kind == "renamed" else HEADER
+    yield _header(kind)
     match kind:
         case "first":
             yield from map(line, range(rows))
         case "second" | "renamed" | "ten":
             yield from (line(n, _repriced(n, day, CHANGED[kind])) for n in range(rows))
+        case "wider":
+            yield from (_wider(n, _repriced(n, day, CHANGED[kind])) for n in range(rows))
         case "warned" | "warned_second":
             yield from (_warned(n, _repriced(n, day, CHANGED[kind])) for n in range(rows))
         case "shuffled":
@@ -78,9 +84,25 @@ def feed(rows: int, kind: Kind, day: int = 2) -> Iterator[str]:
             yield from (_spoiled(n, day) for n in range(rows))
 
 
+def _header(kind: Kind) -> str:
+    match kind:
+        case "renamed":
+            return HEADER.replace("product_name", "title")
+        case "wider":
+            return HEADER.replace(",price,", ",material,price,")
+        case _:
+            return HEADER
+
+
 def line(number: int, raised: int = 0) -> str:
     """The record of a product, with its price raised by some cents."""
     return _record(number, _price(number, raised))
+
+
+def _wider(number: int, raised: int) -> str:
+    """The record of a product with a cell before its price that nothing reads."""
+    material = _COLOURS[mixed(number) >> 20 & 7]
+    return _record(number, f"{material},{_price(number, raised)}")
 
 
 def _warned(number: int, raised: int) -> str:

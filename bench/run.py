@@ -115,9 +115,9 @@ def own_days(server: House) -> Iterator[tuple[str, Mapping[str, Any]]]:
     files += [(day, str(server.file(day or "first"))) for day in DAYS[1:]]
     yield from ours(server, files)
     yield from ours(server, [("bad", str(server.file("bad")))])
-    yield from ours(
-        server, [(None, str(server.file("first"))), ("renamed", str(server.file("renamed")))]
-    )
+    others: tuple[Kind, ...] = ("renamed", "wider")
+    for day in others:
+        yield from ours(server, [(None, str(server.file("first"))), (day, str(server.file(day)))])
     warned: tuple[Kind, ...] = ("warned", "warned_second")
     yield from ours(server, [(day, str(server.file(day))) for day in warned])
 

@@ -25,7 +25,8 @@ BARS: Final = (
     ("the same bytes again", "same bytes", "us", "second", 0.1),
     ("30 % of the rows bad", "bad", "us", "first", 2.0),
     ("second day, a warning in each row", "warned_second", "us", "second", 1.3),
-    ("second day under another header", "renamed", "expert", "second", 1.2),
+    ("second day, a column renamed", "renamed", "expert", "second", 0.4),
+    ("second day, a column more", "wider", "expert", "second", 1.2),
     ("plan of the second day", "plan", "us", "second", 1.0),
 )
 """The comparisons: our time for a day, a contender's time for a day, and the highest ratio."""

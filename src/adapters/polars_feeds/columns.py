@@ -30,6 +30,7 @@ from commerce_core.parsing.fingerprints import (
 )
 from commerce_core.parsing.grouping import Grouping, Joining
 from commerce_core.parsing.groups import WITH_VARIANTS, Groups
+from commerce_core.parsing.meaning import meaning_of
 from commerce_core.parsing.other_files import BREAKS_OFF
 from commerce_core.parsing.parents import Relatives
 from commerce_core.parsing.prepared import Prepared
@@ -112,8 +113,7 @@ class ColumnReading:
             self._mark = self._others.mark = Matcher(fingerprinted, known)
         elif self._completing is not None:
             # Of others, what they take isn't in their text. They have no fingerprint.
-            header = self.header
-            completed = Fingerprinting.of(ENGINE, header.cells, header.delimiter, header.terms)
+            completed = Fingerprinting.of(ENGINE, meaning_of(self.header))
             self._mark = partial(_marked_whole, Matcher(completed, known))
         yield from guarded(self._batches(), lambda: self._line)
 

@@ -1,8 +1,8 @@
 """Fingerprints, which tell that a record was read before and would change nothing.
 
-A fingerprint is 128 bits of a record's text and of all that decides what the text means. A product
-keeps that of the record that wrote it last. If a file brings it again, under the same header,
-profile and mode, reading the record would give what the catalog has already, so it isn't read.
+A fingerprint is 128 bits of a record's text and of all that decides what the text means (see
+`meaning`). A product keeps that of the record that wrote it last. If a file brings it again, and it
+means the same there, reading the record would give what the catalog has already, so it isn't read.
 Without fingerprints the results are the same, only slower.
 
 A record with warnings is matched too, and they are reported again. So its fingerprint has them: a
@@ -19,10 +19,9 @@ from typing import Final, Protocol
 
 from attrs import evolve, field, frozen
 
-from commerce_core.parsing.record_reader import Terms
 from commerce_core.schema.problems import Problem
 
-ALGORITHM: Final = 5
+ALGORITHM: Final = 6
 """Goes up whenever reading changes what a record means; then nothing matches once."""
 
 Fingerprint = tuple[int, int]
@@ -139,21 +138,10 @@ class Fingerprinting:
     key: bytes = field(repr=False)
 
     @classmethod
-    def of(
-        cls, engine: str, header: Sequence[str], delimiter: str | None, terms: Terms
-    ) -> "Fingerprinting":
-        """For the records under that header, read under these terms (their profile in full)."""
-        meaning = (
-            engine,
-            ALGORITHM,
-            tuple(header),
-            delimiter,
-            terms.mode,
-            terms.currency,
-            str(terms.zone),
-            terms.profile.spelled_out(),
-        )
-        return cls(hashlib.blake2b(repr(meaning).encode(), digest_size=32).digest())
+    def of(cls, engine: str, meaning: str) -> "Fingerprinting":
+        """For the records of a file whose texts have that meaning."""
+        decisive = repr((engine, ALGORITHM, meaning))
+        return cls(hashlib.blake2b(decisive.encode(), digest_size=32).digest())
 
     def __call__(self, sent: str) -> Fingerprint:
         """The hash of a record's text, the end of its last line not included."""

@@ -49,7 +49,7 @@ class Grouping:
         self.sums = Sums.of(mapping, profile)
         self._group = GroupColumns.of(mapping, profile.group) if profile.group else None
         self._parents, self._named, self._mapping = profile.parents, named, mapping
-        self._own = _own_columns(mapping, profile)
+        self.own = _own_columns(mapping, profile)
         self.adding = Adding.of(mapping, profile.totals)
         self.unescaping = Unescaping.of(mapping, profile)
 
@@ -85,7 +85,7 @@ class Grouping:
             return Prepared(raw, "skipped", SUMS, head=head)
         if raw.context_only:
             return Prepared(raw, "skipped", _ASIDE, head=head)
-        if self._own and not raw.delimiter and not any(cells[i].strip(BLANKS) for i in self._own):
+        if self.own and not raw.delimiter and not any(cells[i].strip(BLANKS) for i in self.own):
             return Prepared(raw, "skipped", _NOTHING_WITHIN, head=head)
         return left_out(self._rule_to_skip(cells) if self.skips else None, raw, head)
 

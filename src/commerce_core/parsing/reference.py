@@ -18,6 +18,7 @@ from commerce_core.parsing.fingerprints import (
     Fingerprinting,
     with_warnings,
 )
+from commerce_core.parsing.meaning import meaning_of
 from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
@@ -181,4 +182,4 @@ def fingerprinting(engine: str, header: Header) -> Fingerprinting | None:
     """
     if header.terms.profile.joins_records or header.returned:
         return None
-    return Fingerprinting.of(engine, header.cells, header.delimiter, header.terms)
+    return Fingerprinting.of(engine, meaning_of(header))

@@ -17,13 +17,12 @@ then means is up to the schema; a profile adds no kinds and no checks.
     escapes     what the exporter put into cells, undone before anything is read
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
-from attrs import Attribute, Factory, asdict, evolve, field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput
 from commerce_core.base.money import find_currency
@@ -285,14 +284,6 @@ class Profile:
         """Whether a record may mean something only together with others."""
         return any(part is not None for part in (self.group, self.parents, self.totals))
 
-    def spelled_out(self) -> str:
-        """Everything that differs from the defaults, as JSON; equal profiles have equal texts.
-
-        Fingerprints hash it, so changing a default requires a new `fingerprints.ALGORITHM`.
-        """
-        declared = asdict(self, filter=lambda attribute, value: value != _default_of(attribute))
-        return json.dumps(declared, sort_keys=True)
-
     def over(self, preset: "Profile") -> "Profile":
         """This profile, with the preset's values where this one has the defaults."""
         inherited = {
@@ -307,11 +298,6 @@ class Profile:
             "skip": (*preset.skip, *(rule for rule in self.skip if rule not in preset.skip)),
         }
         return evolve(self, **{**inherited, **merged})
-
-
-def _default_of(attribute: "Attribute[Any]") -> object:
-    default = cast("Any", attribute.default)
-    return default.factory() if isinstance(default, cast("type", Factory)) else default
 
 
 def is_encoding(name: str) -> bool:

@@ -25,7 +25,6 @@ from commerce_core.orders.asking import (
 from commerce_core.orders.order import OrderQuery
 from commerce_core.orders.wanted import Wanted
 from commerce_core.pricing.basket_terms import BasketTerms
-from commerce_core.profiles.profile import Column, Profile, Skip
 from commerce_core.usecases.acts import ALWAYS_IN_ACTS as ACT
 from commerce_core.usecases.orders import ALWAYS_IN_ORDERS as ORDER
 
@@ -121,18 +120,6 @@ def test_a_field_that_is_added_later_is_in_the_identity_unless_it_is_at_its_defa
     before = identity(JobQuery(kind="plan"))
     assert identity(wider(kind="plan")) == identity(wider(kind="plan", own="x")) == before
     assert identity(wider(kind="plan", tag="a")) == f"{before}, tag='a'"
-
-
-def test_profiles_spell_out_what_they_declare() -> None:
-    columns = {"price": Column(("VK",), decimal=","), "brand": Column(("Marke",))}
-    profile = Profile(columns=columns, skip=(Skip("Status", ("draft",), "a draft"),))
-    assert profile.spelled_out() == (
-        '{"columns": {"brand": {"from_": ["Marke"]}, "price": {"decimal": ",", '
-        '"from_": ["VK"]}}, "skip": [{"column": "Status", "reason": "a draft", '
-        '"words": ["draft"]}]}'
-    )
-    assert Profile().spelled_out() == "{}"
-    assert Profile(columns=dict(reversed(columns.items())), skip=profile.skip) == profile
 
 
 UNITS = (AskedUnits("item_1", 2), AskedUnits("item_2"))

@@ -52,13 +52,13 @@ def fingerprint(file: bytes, terms: Terms) -> Fingerprint | None:
         (
             FILE,
             Terms("full", "EUR", ZoneInfo("Europe/Rome")),
-            (4152573732531609671, -7544070271328313634),
+            (9196905710595707529, 1446962981832002937),
         ),
-        (FILE, Terms("delta", None, ZoneInfo("UTC")), (-8158207734474767772, -2184780926487296208)),
+        (FILE, Terms("delta", None, ZoneInfo("UTC")), (-1810783440889634106, -2183425150182120987)),
         (
             SHOP_FILE,
             Terms("full", "EUR", ZoneInfo("UTC"), SHOP),
-            (2928056620671294866, 7104561291534700609),
+            (2823942569285382054, 3226148051693260998),
         ),
     ],
     ids=["canonical", "delta without a currency", "by a profile"],
