@@ -49,11 +49,15 @@ class Run:
 
 @frozen
 class Rest:
-    """A part of a range, within one period, that no block covers."""
+    """A part of a range, within one period, that no block covers.
+
+    With `is_beyond`, a block covers it although it isn't in the range, and it is taken off.
+    """
 
     since: datetime
     until: datetime
     period: int
+    is_beyond: bool = False
 
 
 @frozen
@@ -83,9 +87,11 @@ def cover(
     With `beyond`, a longer block less what it has beyond the end of a period may stand for several
     shorter ones: a day in Rome is an hour and a day in UTC, less an hour, instead of nine blocks.
     """
-    ticks, sizes = [_ticks(bound - _EPOCH) for bound in bounds], [_ticks(span) for span in spans]
+    ticks, sizes = [(bound - _EPOCH) // _TICK for bound in bounds], list(map(_ticks, spans))
     blocks, rests = _Blocks(sizes), list[Rest]()
     for period, (since, until) in enumerate(pairwise(ticks)):
+        if blocks.add_if_one(since, until):
+            continue
         first, last = _up(since, sizes[0]), _down(until, sizes[0])
         if first >= last:
             first = last = until
@@ -97,28 +103,58 @@ def cover(
     return Cover(tuple(blocks.runs()), tuple(rests), tuple(blocks.surpluses))
 
 
+def cover_one(since: datetime, until: datetime, spans: Sequence[timedelta]) -> Cover:
+    """What a single period consists of, for which it doesn't matter where a block begins.
+
+    So blocks may reach beyond both of its ends, and what the shortest have beyond is a rest: that
+    is at most half of it at each end.
+    """
+    start, end, sizes = _ticks(since - _EPOCH), _ticks(until - _EPOCH), list(map(_ticks, spans))
+    first, last = (_nearest(at, sizes[0]) for at in (start, end))
+    if first >= last:
+        return Cover((), (Rest(since, until, 0),) if start < end else ())
+    rests = [
+        Rest(_at(min(at, edge)), _at(max(at, edge)), 0, is_beyond)
+        for at, edge, is_beyond in ((start, first, first < start), (end, last, last > end))
+        if at != edge
+    ]
+    blocks = _Blocks(sizes)
+    blocks.add(first, last, 0, at_both=True)
+    return Cover(tuple(blocks.runs()), tuple(rests), tuple(blocks.surpluses))
+
+
 class _Blocks:
     """Blocks as they come, in the order of time for each length; a run that goes on gets longer."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sizes = sizes
-        self._known = frozenset(sizes)
-        self._runs: dict[int, list[list[int]]] = {}
+        self._runs: dict[int, list[list[int]]] = {size: [] for size in sizes}
         self.surpluses: list[Surplus] = []
 
-    def add(self, since: int, until: int, beyond_of: int | None) -> None:
-        """The fewest blocks of a range, which begins and ends with one of the shortest."""
-        length = until - since
-        if length in self._known and since % length == 0:
-            self._run(since, until, length)
-            return
+    def add_if_one(self, since: int, until: int) -> bool:
+        """Whether a range is one block, which is added then; thousands of hours are."""
+        size = until - since
+        is_one = size in self._runs and since % size == 0
+        if is_one:
+            self._run(since, until, size)
+        return is_one
+
+    def add(self, since: int, until: int, beyond_of: int | None, *, at_both: bool = False) -> None:
+        """The fewest blocks of a range, which begins and ends with one of the shortest.
+
+        Longer blocks may reach beyond the end of a period `beyond_of`, or beyond both of its ends.
+        """
         for size, longer in pairwise(self._sizes):
             first, last = _up(since, longer), _down(until, longer)
-            end = last + longer
-            # A run and what is beyond it are two looks into the index; that is worth a block.
-            if beyond_of is not None and first <= last and until - last > end - until + size:
-                self.surpluses.append(Surplus(size * _TICK, _at(until), _at(end), beyond_of))
-                until = last = end
+            if beyond_of is not None and first <= last:
+                # A run and what is beyond it are two looks into the index; that is worth a block.
+                start, end = first - longer, last + longer
+                if until - last > end - until + size and end <= _LATEST:
+                    self.surpluses.append(Surplus(size * _TICK, _at(until), _at(end), beyond_of))
+                    until = last = end
+                if at_both and first - since > since - start + size and start >= _EARLIEST:
+                    self.surpluses.append(Surplus(size * _TICK, _at(start), _at(since), beyond_of))
+                    since = first = start
             if first >= last:
                 self._run(since, until, size)
                 return
@@ -130,7 +166,7 @@ class _Blocks:
     def _run(self, since: int, until: int, size: int) -> None:
         if since >= until:
             return
-        known = self._runs.setdefault(size, [])
+        known = self._runs[size]
         if known and known[-1][1] == since:
             known[-1][1] = until
         else:
@@ -164,3 +200,14 @@ def _down(ticks: int, size: int) -> int:
 def _up(ticks: int, size: int) -> int:
     """The first boundary of blocks not before that moment."""
     return ticks + -ticks % size
+
+
+def _nearest(ticks: int, size: int) -> int:
+    """The boundary of blocks that is nearest to that moment."""
+    down, up = _down(ticks, size), _up(ticks, size)
+    return down if ticks - down < up - ticks or up > _LATEST else up
+
+
+_EARLIEST: Final = _ticks(datetime.min.replace(tzinfo=UTC) - _EPOCH)
+_LATEST: Final = _ticks(datetime.max.replace(tzinfo=UTC) - _EPOCH)
+"""Blocks are within the calendar, which has the years 1 to 9999."""

@@ -11,6 +11,10 @@ Grain = Literal["hour", "day", "week", "month"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 MOST_PERIODS: Final = 10_000
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_HOURS: Final = [hour * _HOUR for hour in range(1, 24)]
+"""The hours of a day after the first."""
 
 
 def period_start(at: datetime, grain: Grain, zone: str) -> datetime:
@@ -66,12 +70,12 @@ def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterat
     InvalidInput if there are too many, or if one begins or ends outside the calendar.
     """
     try:
-        at = period_start(since, grain, zone)
-        for _ in range(MOST_PERIODS + 1):
-            if at >= until:
-                return
+        for number, at in enumerate(_starts(since, until, grain, zone)):
+            if number == MOST_PERIODS:
+                break
             yield at
-            at = _next_period(at, grain, zone)
+        else:
+            return
     except OverflowError as error:
         detail = "The range goes beyond the calendar, which has the years 1 to 9999."
         raise InvalidInput.at("/from", "bad_range", detail) from error
@@ -79,15 +83,28 @@ def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterat
     raise InvalidInput.at("/grain", "too_many_periods", detail)
 
 
+def _starts(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterator[datetime]:
+    """All of them; hours are counted on for a day, if the clocks don't change in it."""
+    at, clocks = period_start(since, grain, zone), ZoneInfo(zone)
+    while at < until:
+        yield at
+        if grain == "hour" and until - at > _DAY and _are_even(at, clocks):
+            yield from (at + hour for hour in _HOURS)
+            at += _DAY
+        else:
+            at = _next_period(at, grain, zone)
+
+
+def _are_even(at: datetime, clocks: ZoneInfo) -> bool:
+    """Whether each hour of the day after a moment begins a whole number of hours after it."""
+    local = at.astimezone(clocks)
+    return not (local.minute or local.second or clock_changes(at, at + _DAY, clocks))
+
+
 def _next_period(at: datetime, grain: Grain, zone: str) -> datetime:
     if grain == "hour":
-        clocks, after = ZoneInfo(zone), at + timedelta(hours=1)
-        local = at.astimezone(clocks)
-        on_the_hour = not (local.minute or local.second)
-        if on_the_hour and local.utcoffset() == after.astimezone(clocks).utcoffset():
-            return after
         # A clock change of half an hour leaves one period that is shorter.
-        beyond = period_start(at + timedelta(hours=1), grain, zone)
+        beyond = period_start(at + _HOUR, grain, zone)
         between = period_start(beyond - datetime.resolution, grain, zone)
         return between if between > at else beyond
     # From noon, this step always ends within the next period, whatever the clocks do in between.

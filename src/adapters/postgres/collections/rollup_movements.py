@@ -12,17 +12,19 @@ _HORIZON: Final[LiteralString] = """
             '0'::xid8
         ) AS txid
     ),
-    run AS (
-        SELECT *
-        FROM unnest(%(run_span)s::int[], %(run_since)s::timestamptz[],
-                    %(run_until)s::timestamptz[])
-             AS run (span, since, until)
+    -- Thousands of moments come as the few after which others follow at regular intervals.
+    periods AS MATERIALIZED (
+        SELECT array_agg(first + n * step * interval '1 microsecond' ORDER BY first, n) AS starts
+        FROM unnest(%(start_first)s::timestamptz[], %(start_step)s::bigint[],
+                    %(start_count)s::int[])
+             AS start (first, step, count)
+        CROSS JOIN LATERAL generate_series(0, count - 1) AS n
     ),
     rest AS (
         SELECT *
         FROM unnest(%(rest_since)s::timestamptz[], %(rest_until)s::timestamptz[],
-                    %(rest_period)s::int[])
-             AS rest (since, until, period)
+                    %(rest_period)s::int[], %(rest_sign)s::int[])
+             AS rest (since, until, period, sign)
         WHERE (SELECT txid FROM horizon) > '0'::xid8
     ),
     tail AS MATERIALIZED (
@@ -35,10 +37,7 @@ _HORIZON: Final[LiteralString] = """
         WHERE e.txid IS NULL AND (SELECT txid FROM horizon) = '0'::xid8 AND {own}
     ),"""
 # The fence of OFFSET keeps the planner from anything but a look into the index for each block.
-_ROLLED: Final[LiteralString] = """
-    rolled AS (
-        SELECT width_bucket(r.starts_at, %(starts)s::timestamptz[]) - 1 AS period, r.*
-        FROM run
+_BLOCKS: Final[LiteralString] = """
         CROSS JOIN LATERAL (
             SELECT r.*
             FROM {rollups} r
@@ -46,23 +45,23 @@ _ROLLED: Final[LiteralString] = """
               AND r.starts_at >= run.since AND r.starts_at < run.until
             OFFSET 0
         ) AS r
-        WHERE (SELECT txid FROM horizon) > '0'::xid8
-    ),"""
-SURPLUS: Final[LiteralString] = """
+        WHERE (SELECT txid FROM horizon) > '0'::xid8"""
+_ROLLED: Final[LiteralString] = f"""
+    rolled AS (
+        SELECT width_bucket(r.starts_at, (SELECT starts FROM periods)) - 1 AS period, r.*
+        FROM unnest(%(run_span)s::int[], %(run_since)s::timestamptz[],
+                    %(run_until)s::timestamptz[])
+             AS run (span, since, until)
+        {_BLOCKS}
+    ),"""  # noqa: S608 - names of ours
+SURPLUS: Final[LiteralString] = f"""
     surplus AS (
-        SELECT surplus.period, r.*
+        SELECT run.period, r.*
         FROM unnest(%(surplus_span)s::int[], %(surplus_since)s::timestamptz[],
                     %(surplus_until)s::timestamptz[], %(surplus_period)s::int[])
-             AS surplus (span, since, until, period)
-        CROSS JOIN LATERAL (
-            SELECT r.*
-            FROM {rollups} r
-            WHERE {rolled_own} AND r.span = surplus.span
-              AND r.starts_at >= surplus.since AND r.starts_at < surplus.until
-            OFFSET 0
-        ) AS r
-        WHERE (SELECT txid FROM horizon) > '0'::xid8
-    ),"""
+             AS run (span, since, until, period)
+        {_BLOCKS}
+    ),"""  # noqa: S608 - names of ours
 """What blocks have beyond the ends of periods."""
 TAKEN_OFF: Final[LiteralString] = """
         UNION ALL
@@ -77,7 +76,7 @@ BELOW: Final[LiteralString] = """
 
 LOOSE: Final[LiteralString] = """
     loose AS (
-        SELECT rest.period, e.*
+        SELECT rest.period, rest.sign, e.*
         FROM rest
         CROSS JOIN LATERAL (
             SELECT {columns}
@@ -86,14 +85,14 @@ LOOSE: Final[LiteralString] = """
             OFFSET 0
         ) AS e
         UNION ALL
-        SELECT width_bucket(at, %(starts)s::timestamptz[]) - 1, tail.*
+        SELECT width_bucket(at, (SELECT starts FROM periods)) - 1, 1, tail.*
         FROM tail
         WHERE at >= %(since)s AND at < %(until)s
     ),"""
 """The entries that count by themselves, when they happened."""
 LOOSE_BY_ORDER: Final[LiteralString] = """
     loose AS (
-        SELECT rest.period, e.*
+        SELECT rest.period, rest.sign, e.*
         FROM rest
         CROSS JOIN LATERAL (
             SELECT {columns}
@@ -106,7 +105,7 @@ LOOSE_BY_ORDER: Final[LiteralString] = """
             WHERE {own} AND {below}
         ) AS e
         UNION ALL
-        SELECT width_bucket(placed.at, %(starts)s::timestamptz[]) - 1, tail.*
+        SELECT width_bucket(placed.at, (SELECT starts FROM periods)) - 1, 1, tail.*
         FROM tail
         CROSS JOIN LATERAL (
             SELECT CASE
@@ -125,14 +124,14 @@ _SUMMED: Final[LiteralString] = """
                {back_cancelled} AS cancelled, {back_refunded} AS refunded, amount
         FROM rolled
         UNION ALL
-        SELECT period, {seller}, {subject}, currency, 1, 0,
-               CASE kind WHEN 'placed' THEN quantity ELSE -quantity END,
-               CASE kind WHEN 'placed' THEN gross ELSE 0 END,
-               CASE kind WHEN 'placed' THEN discount ELSE 0 END,
-               CASE kind WHEN 'placed' THEN platform_discount ELSE 0 END,
-               CASE kind WHEN 'cancelled' THEN amount ELSE 0 END,
-               CASE WHEN kind IN ('refunded', 'goodwill') THEN amount ELSE 0 END,
-               CASE kind WHEN 'placed' THEN amount ELSE 0 END
+        SELECT period, {seller}, {subject}, currency, sign, 0,
+               CASE kind WHEN 'placed' THEN sign ELSE -sign END * quantity,
+               CASE kind WHEN 'placed' THEN sign * gross ELSE 0 END,
+               CASE kind WHEN 'placed' THEN sign * discount ELSE 0 END,
+               CASE kind WHEN 'placed' THEN sign * platform_discount ELSE 0 END,
+               CASE kind WHEN 'cancelled' THEN sign * amount ELSE 0 END,
+               CASE WHEN kind IN ('refunded', 'goodwill') THEN sign * amount ELSE 0 END,
+               CASE kind WHEN 'placed' THEN sign * amount ELSE 0 END
         FROM loose
         {taken_off}
         {orders}
@@ -161,8 +160,8 @@ ORDERS: Final[LiteralString] = """
             {later}
             UNION ALL
             -- What the entries above the horizon make of their orders, whenever these were placed.
-            SELECT width_bucket(placed_at, %(starts)s::timestamptz[]) - 1, partner_id, currency,
-                   orders
+            SELECT width_bucket(placed_at, (SELECT starts FROM periods)) - 1, partner_id,
+                   currency, orders
             FROM (
                 SELECT {seller} AS partner_id, e.currency,
                        min(e.at) FILTER (WHERE e.kind = 'placed') AS placed_at,
@@ -183,7 +182,7 @@ ORDERS: Final[LiteralString] = """
 LATER: Final[LiteralString] = """
             UNION ALL
             -- Cancelled below the horizon, but not before the end of the range.
-            SELECT width_bucket(c.placed_at, %(starts)s::timestamptz[]) - 1, c.partner_id,
+            SELECT width_bucket(c.placed_at, (SELECT starts FROM periods)) - 1, c.partner_id,
                    c.currency, 1
             FROM generate_series(0, 22) AS bits
             CROSS JOIN LATERAL (
@@ -254,7 +253,7 @@ _RANKED: Final[LiteralString] = """,
     placed AS (
         SELECT named.*,
                row_number() OVER (
-                   PARTITION BY currency ORDER BY {measure} DESC, name COLLATE "C" NULLS LAST
+                   PARTITION BY currency ORDER BY {measure} DESC, name NULLS LAST
                ) AS place
         FROM named
     )

@@ -4,8 +4,9 @@ All three are read in one statement, so in one snapshot, together with the horiz
 exactly one of them, whatever is written or rolled up meanwhile.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final, Literal, LiteralString
 
 from attrs import frozen
@@ -34,7 +35,14 @@ from commerce_core.analytics.figures import (
     SalesTotal,
 )
 from commerce_core.analytics.questions import Dimension, Measure, Ranking, SalesQuestion
-from commerce_core.analytics.rollup import PRODUCT_SPANS, REASON_SPANS, SPANS, bounds_of, cover
+from commerce_core.analytics.rollup import (
+    PRODUCT_SPANS,
+    REASON_SPANS,
+    Cover,
+    bounds_of,
+    cover,
+    cover_one,
+)
 
 Of = Literal["sales", "product", "rule", "reason"]
 
@@ -42,6 +50,7 @@ MEMORY: Final = "64MB"
 """What the server may use for each of the sums of a report."""
 _partner_id: Final = named("ptn")
 _RANKS: Final = rows_of(RankedTotal)
+_RANKED_PRODUCTS: Final = rows_of(RankedTotal, name=named("prod"))
 _REASONS: Final = rows_of(ReasonTotal)
 _RULES: Final = rows_of(RuleTotal)
 _ALL: Final[LiteralString] = "'00000000-0000-0000-0000-000000000000'::uuid"
@@ -52,17 +61,16 @@ _ENTRY: Final[LiteralString] = """
     coalesce(e.platform_discount, 0) AS platform_discount, e.amount"""
 _NAMED: Final[Mapping[Dimension, LiteralString]] = {
     "product": """
-        SELECT 'prod_' || replace(product_id::text, '-', '') AS name, currency, units, gross, net
-        FROM by_product""",
+        SELECT product_id AS name, currency, units, gross, net FROM by_product""",
     "brand": """
-        SELECT p.brand AS name, s.currency, sum(units) AS units, sum(s.gross) AS gross,
-               sum(net) AS net
+        SELECT p.brand COLLATE "C" AS name, s.currency, sum(units) AS units,
+               sum(s.gross) AS gross, sum(net) AS net
         FROM by_product s
         LEFT JOIN products p USING (product_id)
         GROUP BY p.brand, s.currency""",
     "category": """
-        SELECT p.category AS name, s.currency, sum(units) AS units, sum(s.gross) AS gross,
-               sum(net) AS net
+        SELECT p.category COLLATE "C" AS name, s.currency, sum(units) AS units,
+               sum(s.gross) AS gross, sum(net) AS net
         FROM by_product s
         LEFT JOIN products p USING (product_id)
         GROUP BY p.category, s.currency""",
@@ -91,15 +99,18 @@ class Rollups:
 
     def totals(self, question: SalesQuestion) -> list[SalesTotal]:
         """The figures, exactly as `figures.fold` returns them."""
-        starts = list[datetime | None](question.periods() if question.grain else [None])
+        starts = list(question.periods()) if question.grain else [question.since]
+        bounds = bounds_of(starts, question.since, question.until)
         partner = "movement.partner_id" if question.by_partner else "NULL::uuid AS partner_id"
         # An hour is one block, or two: a state for each of its sums would take longer than adding.
         added = sql.SQL("exact_sum" if question.grain == "hour" else "sum")
         query = _query(TOTALS, question, partner=sql.SQL(partner), sum=added)
-        rows = fetch(self._db, tuple_row, query, self._params(question, starts, beyond=True))
+        params = self._params(question, cover(bounds, beyond=True), starts)
+        rows = fetch(self._db, tuple_row, query, params)
         # There may be thousands: their columns are in the order of the class.
         names = {id_: _partner_id(id_) if id_ else ALL_PARTNERS for id_ in {row[1] for row in rows}}
-        return [SalesTotal(starts[int(row[0])], names[row[1]], *row[2:]) for row in rows]
+        periods = starts if question.grain else [None]
+        return [SalesTotal(periods[int(row[0])], names[row[1]], *row[2:]) for row in rows]
 
     def ranks(self, question: SalesQuestion, ranking: Ranking) -> list[RankedTotal]:
         """Ranks, exactly as `figures.fold_ranks` returns them."""
@@ -110,37 +121,38 @@ class Rollups:
             names=sql.SQL(_NAMED[ranking.by]),
             measure=sql.SQL(_MEASURES[ranking.measure]),
         )
-        params = self._params(question, spans=PRODUCT_SPANS) | {"limit": ranking.limit}
-        return fetch(self._db, _RANKS, query, params)
+        parts = cover_one(question.since, question.until, PRODUCT_SPANS)
+        params = self._params(question, parts) | {"limit": ranking.limit}
+        rows = _RANKED_PRODUCTS if ranking.by == "product" else _RANKS
+        return fetch(self._db, rows, query, params)
 
     def reasons(self, question: SalesQuestion) -> list[ReasonTotal]:
         """What was taken back, exactly as `figures.fold_reasons` returns it."""
+        parts = cover([question.since, question.until], REASON_SPANS)
         query = _query(BY_REASON, question, "reason")
-        return fetch(self._db, _REASONS, query, self._params(question, spans=REASON_SPANS))
+        return fetch(self._db, _REASONS, query, self._params(question, parts))
 
     def rules(self, question: SalesQuestion) -> list[RuleTotal]:
         """What rules did, exactly as `figures.fold_rules` returns it."""
-        return fetch(self._db, _RULES, _query(RULES, question, "rule"), self._params(question))
+        parts = cover([question.since, question.until])
+        return fetch(
+            self._db, _RULES, _query(RULES, question, "rule"), self._params(question, parts)
+        )
 
     def _params(
-        self,
-        question: SalesQuestion,
-        starts: Sequence[datetime | None] = (None,),
-        spans: Sequence[timedelta] = SPANS,
-        *,
-        beyond: bool = False,
+        self, question: SalesQuestion, parts: Cover, starts: Sequence[datetime] = ()
     ) -> dict[str, Any]:
-        """What a question consists of: blocks, the rests between them, and bounds of periods."""
-        moments = [start or question.since for start in starts]
-        bounds = bounds_of(moments, question.since, question.until)
-        parts = cover(bounds, spans, beyond=beyond)
+        """What a question consists of: blocks, the rests between them, and starts of periods."""
+        even = list(_even(starts or [question.since]))
         return {
             "horizon": self._horizon(),
             "since": question.since,
             "until": question.until,
             "partner_id": maybe_digits(question.partner_id),
             "currency": question.currency,
-            "starts": _array(bounds[:-1]),
+            "start_first": _array(first for first, _, _ in even),
+            "start_step": [step // timedelta.resolution for _, step, _ in even],
+            "start_count": [count for _, _, count in even],
             "run_span": [int(run.span.total_seconds()) for run in parts.runs],
             "run_since": _array(run.since for run in parts.runs),
             "run_until": _array(run.until for run in parts.runs),
@@ -151,6 +163,7 @@ class Rollups:
             "rest_since": _array(rest.since for rest in parts.rests),
             "rest_until": _array(rest.until for rest in parts.rests),
             "rest_period": [rest.period for rest in parts.rests],
+            "rest_sign": [-1 if rest.is_beyond else 1 for rest in parts.rests],
         }
 
     def _horizon(self) -> str:
@@ -176,6 +189,20 @@ class Rollups:
 def _array(moments: Iterable[datetime]) -> str:
     """An array of moments, as text: quoting each of thousands takes longer than summing them up."""
     return f"{{{','.join(map(datetime.isoformat, moments))}}}"
+
+
+def _even(starts: Sequence[datetime]) -> Iterator[tuple[datetime, timedelta, int]]:
+    """Moments at regular intervals: the first of them, the step, and how many there are."""
+    first, step, count = starts[0], timedelta(0), 1
+    for before, at in pairwise(starts):
+        if at - before == step:
+            count += 1
+        elif count == 1:
+            step, count = at - before, 2
+        else:
+            yield first, step, count
+            first, step, count = at, timedelta(0), 1
+    yield first, step, count
 
 
 def _query(
@@ -205,10 +232,10 @@ def _query(
     }
     later = sql.SQL(LATER if is_event else "").format(**parts)
     loose = sql.SQL(LOOSE if is_event else LOOSE_BY_ORDER).format(**parts)
-    of_totals = text is TOTALS
-    orders = sql.SQL(ORDERS if of_totals else "").format(**parts, later=later)
-    surplus = sql.SQL(SURPLUS if of_totals else "").format(**parts)
-    taken_off = sql.SQL(TAKEN_OFF if of_totals else "").format(**parts)
+    orders = sql.SQL(ORDERS if text is TOTALS else "").format(**parts, later=later)
+    has_surplus = text in (TOTALS, RANKED)
+    surplus = sql.SQL(SURPLUS if has_surplus else "").format(**parts)
+    taken_off = sql.SQL(TAKEN_OFF if has_surplus else "").format(**parts)
     return sql.SQL(text).format(
         **parts, loose=loose, orders=orders, surplus=surplus, taken_off=taken_off, **more
     )

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from commerce_core.analytics.period_before import Comparison, period_before
 from commerce_core.analytics.questions import SalesQuestion
-from commerce_core.analytics.rollup import PRODUCT_SPANS, QUARTER, SPANS, bounds_of, cover
+from commerce_core.analytics.rollup import (
+    DAY,
+    PRODUCT_SPANS,
+    QUARTER,
+    SPANS,
+    bounds_of,
+    cover,
+    cover_one,
+)
 from commerce_core.base.errors import InvalidInput
 from tests.support import strategies
 
@@ -77,6 +85,42 @@ def test_what_blocks_have_beyond_a_period_is_taken_off_it(
     counted.subtract(each.period for each in found.surpluses if each.since <= at < each.until)
     assert +counted == Counter([of] if since <= at < bounds[-1] else [])
     assert not -counted
+
+
+@given(
+    strategies.moments(),
+    st.timedeltas(timedelta(0), timedelta(days=400)),
+    st.sampled_from([SPANS, PRODUCT_SPANS]),
+    st.data(),
+)
+def test_a_single_period_may_take_off_what_is_beyond_both_of_its_ends(
+    since: datetime, length: timedelta, spans: tuple[timedelta, ...], data: st.DataObject
+):
+    """Each moment of it counts once, each other not at all, and little is left for entries."""
+    until = since + length
+    found = cover_one(since, until, spans)
+    parts = [*found.runs, *found.surpluses, *found.rests]
+    edges = [edge for part in parts for edge in (part.since, part.until)]
+    at = data.draw(st.sampled_from([since, until, *edges])) + data.draw(
+        st.sampled_from([timedelta(0), -timedelta.resolution, QUARTER])
+    )
+    counted = sum(part.since <= at < part.until for part in (*found.runs, *found.rests))
+    counted -= sum(part.since <= at < part.until for part in found.surpluses)
+    counted -= 2 * sum(each.since <= at < each.until for each in found.rests if each.is_beyond)
+    assert counted == (since <= at < until)
+    assert len(found.rests) <= 2
+    if found.runs:
+        assert all(2 * (rest.until - rest.since) <= spans[0] for rest in found.rests)
+    for run in (*found.runs, *found.surpluses):
+        assert (run.until - run.since) % run.span == timedelta(0)
+
+
+@pytest.mark.parametrize("spans", [SPANS, PRODUCT_SPANS])
+def test_blocks_are_within_the_calendar(spans: tuple[timedelta, ...]):
+    first, last = utc("0001-01-01"), utc("9999-12-31T23:59:59.999999")
+    for since, until in ((first, last), (first + 3 * DAY, last - 3 * DAY)):
+        assert cover([since, until], spans, beyond=True).runs
+        assert all(run.until <= last for run in cover_one(since, until, spans).runs)
 
 
 def test_a_day_in_rome_is_a_day_less_an_hour_and_one_before():
