@@ -15,6 +15,8 @@ from commerce_core.profiles.limits import text_added
 
 CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""
+FIRST_CHUNK: Final = 1 << 20
+"""Bytes of the first one where somebody waits for it; each of the next has twice as many."""
 MOST_LINES: Final = 1 << 18
 """Lines that are read at a time: tiny ones become columns that are far larger than their text."""
 MOST_CELLS: Final = 1 << 22
@@ -74,6 +76,7 @@ class Chunks:
         self.text = reader.text
         self.line = 1
         self.size = min(size, text_of_batch(profile))
+        self._next_size = self.size
         self._declared = declared
         self._kept = b""
         self._ascii = True
@@ -89,6 +92,10 @@ class Chunks:
         else:
             self._blocks = unpacked(stream)
         self._skip(reader.header.raw)
+
+    def begin_small(self) -> None:
+        """Has the first chunks be smaller, for a server that has nothing to do before they come."""
+        self._next_size = min(self.size, FIRST_CHUNK)
 
     def _skip(self, header: RawRecord) -> None:
         """Leaves the lines up to the header's last behind."""
@@ -113,7 +120,8 @@ class Chunks:
 
         One line that is longer than any record may be comes in parts.
         """
-        found = _end_of_line(self._kept, self.size - 1)
+        wanted, self._next_size = self._next_size, min(self.size, 2 * self._next_size)
+        found = _end_of_line(self._kept, wanted - 1)
         if found:
             data, self._kept = front + self._kept[:found], self._kept[found:]
             return self._cut(data, len(front), whole=True)
@@ -124,7 +132,7 @@ class Chunks:
             if not block:
                 self.ended = True
                 break
-            found = _end_of_line(block, max(0, self.size - 1 - size))
+            found = _end_of_line(block, max(0, wanted - 1 - size))
             parts.append(block[:found] if found else block)
             self._kept = block[found:] if found else b""
             size += len(block)

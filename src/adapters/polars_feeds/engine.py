@@ -190,6 +190,8 @@ class PolarsReading:
     def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
         """The batches; the rejected records are kept for the report."""
         fingerprinted = fingerprinting(ENGINE, self.header)
+        if not len(known):
+            self._chunks.begin_small()
         if fingerprinted:
             self._splits.mark = Matcher(fingerprinted, known)
         for batch in guarded(self.unkept(), lambda: self._chunks.line):

@@ -867,3 +867,17 @@ def test_odd_files_read_alike(body: bytes):
 def test_nothing_is_known_of_nothing():
     reading = PolarsEngine().open(io.BytesIO(b"sku\nA\n"), Terms("delta", None, ROME))
     assert [list(batch.matched) for batch in reading.batches(NO_FINGERPRINTS)] == [[]]
+
+
+def test_the_first_chunks_are_smaller_where_nothing_is_known():
+    """Since the server has nothing to do before them; each has twice as many bytes."""
+    row, last = f"{'x' * 99}\n".encode(), b"y\n"
+    body = b"sku\n" + row * 100_000 + last
+    known = IndexedFingerprints.of([(1, 2)])
+
+    def sizes(index: IndexedFingerprints) -> list[int]:
+        reading = PolarsEngine().open(io.BytesIO(body), Terms("delta", None, ROME))
+        return [batch.records_read * len(row) >> 20 for batch in reading.batches(index)]
+
+    assert sizes(NO_FINGERPRINTS) == [1, 2, 4, 2]
+    assert sizes(known) == [8, 1]
