@@ -161,6 +161,7 @@ class PolarsReading:
     _one_by_one: int = 0
     _kept: Kept = field(factory=Kept)
     _waiting: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
+    _bytes_waiting: int = 0
     _codes: Counter[int] = field(factory=Counter[int])
     _splits: Splits = field(init=False)
     _read: TableReader = field(init=False)
@@ -245,6 +246,7 @@ class PolarsReading:
             return
         if len(unknown):
             self._waiting.append(unknown)
+            self._bytes_waiting += int(unknown["text"].str.len_bytes().sum())
         warned = KnownWarnings.among(
             records, self._codes, lambda rows: self._some(records[rows]).problems(NO_LIMIT)
         )
@@ -255,13 +257,12 @@ class PolarsReading:
 
     def _are_enough(self) -> bool:
         """Whether the records that wait are worth a batch."""
-        bytes_waiting = sum(some["text"].str.len_bytes().sum() for some in self._waiting)
         records_waiting = sum(map(len, self._waiting))
-        return records_waiting >= RECORDS_OF_BATCH or bytes_waiting >= self._chunks.size
+        return records_waiting >= RECORDS_OF_BATCH or self._bytes_waiting >= self._chunks.size
 
     def _unknown_ones(self) -> Iterator[ColumnBatch]:
         """The records that wait for being read."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._bytes_waiting = self._waiting, [], 0
         if waiting:
             yield self._some(pl.concat(waiting))
 
