@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from unittest.mock import patch
 
+import numpy as np
+import polars as pl
 import pytest
 from attrs import evolve, frozen
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
 from adapters.postgres.ingest import compare, known_values
+from adapters.postgres.ingest.fingerprint_entries import ID, IN_STOCK
+from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
 from adapters.postgres.ingest.staging import Staged, stage
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.profiles.profile import CANONICAL, Column, Profile
@@ -256,3 +260,22 @@ def test_products_come_some_at_a_time(store: PostgresStore):
     shop.take("full", form.file(some_rows(40)[7:]))
     with patch.object(known_values, "_AT_ONCE", 3):
         assert staged_of(shop, FORMS["reordered"], some_rows(40)) == [7]
+
+
+def test_what_was_found_keeps_nothing_else_of_its_batch_in_memory():
+    """Whose columns stay there together as long as one of them does."""
+    frame = pl.DataFrame({
+        "sku": ["A", "B"], "rejected": [False] * 2, "deletes": [False] * 2, "upper": [1, 2],
+        "lower": [3, 4],
+    })  # fmt: skip
+    number = pl.Series([0, 1], dtype=pl.UInt32)
+    texts = known_values.hashed(known_values.texts_of(frame, ("sku",))).with_columns(number=number)
+    nothing = pl.DataFrame({"upper": [0, 0], "lower": [0, 0]})
+    known = ProductFingerprints(np.zeros(2, ID), nothing, np.full(2, IN_STOCK, np.uint8))
+    context = samples.feed_context(samples.feed(samples.source(samples.partner())))
+    agreeing = known_values.Agreeing(context, Matched(known), ("sku",), texts.sort("upper"))
+    assert agreeing.sift(frame).is_empty()
+    (found,) = agreeing._found
+    assert found.select("upper", "lower").equals(frame.select("upper", "lower"))
+    for half in ("upper", "lower"):
+        assert not np.shares_memory(found[half].to_numpy(), frame[half].to_numpy())

@@ -92,7 +92,8 @@ class Agreeing:
             return frame
         numbers = self._numbers(frame)
         agrees = numbers.is_not_null()
-        found = frame.select(numbers.alias("number"), "upper", "lower").filter(agrees)
+        # A filter that leaves all rows copies none, and would keep the whole batch in memory.
+        found = frame.select(numbers.alias("number"), "upper", "lower")[agrees.arg_true()]
         self._matched.note(found["number"].to_numpy().astype(np.int64))
         self._found.append(found)
         return frame.filter(~agrees)
