@@ -91,10 +91,11 @@ class _Stream:
         self._ahead = bytearray()
 
     def read(self, size: int = -1) -> bytes:
-        for block in self._blocks:
-            self._ahead += block
-            if 0 <= size <= len(self._ahead):
+        while size < 0 or len(self._ahead) < size:
+            block = next(self._blocks, None)
+            if block is None:
                 break
+            self._ahead += block
         end = len(self._ahead) if size < 0 else size
         taken = bytes(self._ahead[:end])
         del self._ahead[:end]
