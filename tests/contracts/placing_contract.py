@@ -106,6 +106,21 @@ class TestPlacing:
         ]
         check_books(here.commerce)
 
+    def test_an_expiry_counts_when_it_is_written(self, store: Store):
+        """The order shows when it expired; what was reported of that time doesn't change."""
+        here = shop(store, OrderTerms(expire_after=HALF_AN_HOUR))
+        order_id = here.order(2)
+        here.now = until = T0 + 3 * HALF_AN_HOUR
+        before = here.commerce.analytics.summary(until=until)
+        assert here.commerce.orders.expire_due() == 1
+        assert here.commerce.orders.get(order_id).updated_at == T0 + HALF_AN_HOUR
+        entries = list(here.commerce.analytics.entries())
+        assert {(e.at, e.reason) for e in entries if e.kind == "cancelled"} == {(until, "expired")}
+        after = here.commerce.analytics.summary(until=until)
+        assert before.results
+        assert after.results == before.results
+        check_books(here.commerce)
+
     def test_an_order_that_is_confirmed_in_time_does_not_expire(self, store: Store):
         here = shop(store, OrderTerms(expire_after=HALF_AN_HOUR))
         order_id, late = here.order(), here.order()

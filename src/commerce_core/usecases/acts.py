@@ -1,6 +1,7 @@
 """Acts on orders: confirmed, fulfilled, cancelled, refunded; each decided, then written at once."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -234,14 +235,24 @@ class Acts:
         return seen
 
     def write(
-        self, unit: UnitOfWork, kind: ActKind, before: Order, outcome: Outcome, **more: object
+        self,
+        unit: UnitOfWork,
+        kind: ActKind,
+        before: Order,
+        outcome: Outcome,
+        *,
+        at: datetime | None = None,
+        **more: object,
     ) -> Sequence[SalesEntry]:
-        """Writes what was decided, stock last; returns the ledger entries."""
+        """Writes what was decided, stock last; returns the ledger entries.
+
+        These are of the moment `at`, by default that of the act.
+        """
         order = outcome.order
         unit.orders.put(order, outcome.fulfilments, outcome.refunds)
         if order.status == "cancelled" and before.status != "cancelled":
             unit.rules.give_back(order.order_id, order.updated_at)
-        entries = self._entries(unit, outcome)
+        entries = self._entries(unit, outcome, at or order.updated_at)
         if entries:
             unit.sales.add(entries)
         made: dict[str, object] = {
@@ -254,15 +265,13 @@ class Acts:
         unit.stock.move(outcome.stock, order.updated_at)
         return entries
 
-    def _entries(self, unit: UnitOfWork, outcome: Outcome) -> list[SalesEntry]:
+    def _entries(self, unit: UnitOfWork, outcome: Outcome, at: datetime) -> list[SalesEntry]:
         """The ledger entries of an act."""
         order = outcome.order
         if not outcome.movements:
             return []
         so_far = unit.sales.of_order(order.order_id)
-        return entries_of(
-            order, outcome.movements, order.updated_at, lambda: self._context.mint("ent"), so_far
-        )
+        return entries_of(order, outcome.movements, at, lambda: self._context.mint("ent"), so_far)
 
     def _note(self, unit: UnitOfWork, action: ActKind, before: Order, outcome: Outcome) -> None:
         touched = outcome.touched
@@ -288,10 +297,12 @@ class Acts:
     def _expire(self, order_id: str) -> bool:
         with self._context.store.begin() as unit:
             order = unit.orders.lock(order_id)
-            if not order.has_expired(self._context.clock()):
+            now = self._context.clock()
+            if not order.has_expired(now):
                 return False
+            # Entries of an earlier moment could be in a period that is closed, or reported in full.
             outcome = acts.expire(order)
-            self.write(unit, "order.cancelled", order, outcome, reason="expired")
+            self.write(unit, "order.cancelled", order, outcome, at=now, reason="expired")
             return True
 
     def expire_due(self) -> int:
