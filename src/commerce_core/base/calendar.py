@@ -1,5 +1,6 @@
 """The days of the week, and the periods of a report: hours to months in a zone's local time."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, get_args
@@ -15,6 +16,21 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _HOURS: Final = [hour * _HOUR for hour in range(1, 24)]
 """The hours of a day after the first."""
+_OF_A_MACHINE: Final = re.compile(r"localtime|posixrules|(posix|right)/.*", re.DOTALL)
+"""Names of files that systems keep beside zones: what they contain differs between machines."""
+
+
+def iana_zone(name: str) -> ZoneInfo | None:
+    """The time zone with that IANA name, the same on every machine; None if there is none."""
+    return None if _OF_A_MACHINE.fullmatch(name) else find_zone(name)
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """The time zone that this machine has under a name; None if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        return None
 
 
 def period_start(at: datetime, grain: Grain, zone: str) -> datetime:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from commerce_core.base.calendar import WEEKDAYS, Weekday
+from commerce_core.base.calendar import WEEKDAYS, Weekday, find_zone
 from commerce_core.base.durations import duration_text
 from commerce_core.base.errors import Fault, InvalidInput, refuse_if
 from commerce_core.feeds.schedule import LONGEST_ZONE, Schedule
@@ -112,11 +112,7 @@ def _checked_schedule(cron: str, zone: str) -> Schedule:
 
 
 def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, LookupError, OSError):
-        return False
-    return 1 <= len(name) <= LONGEST_ZONE
+    return len(name) <= LONGEST_ZONE and find_zone(name) is not None
 
 
 def _bad_zone() -> InvalidInput:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import Factory, field, frozen
 
+from commerce_core.base.calendar import find_zone
 from commerce_core.base.errors import InvalidInput
 
 LONGEST_CRON: Final = 200
@@ -116,13 +117,11 @@ def _parsed(cron: str) -> Sequence[frozenset[int]]:
 
 def zone_of(name: str, pointer: str = "/time_zone") -> ZoneInfo:
     """The zone with that name; InvalidInput, at the pointer, if there is none."""
-    try:
-        if not 1 <= len(name) <= LONGEST_ZONE:
-            raise ValueError
-        return ZoneInfo(name)
-    except (ValueError, LookupError, OSError):
+    found = find_zone(name) if len(name) <= LONGEST_ZONE else None
+    if found is None:
         detail = "Use the name of a time zone, such as Europe/Berlin."
-        raise InvalidInput.at(pointer, "bad_time_zone", detail) from None
+        raise InvalidInput.at(pointer, "bad_time_zone", detail)
+    return found
 
 
 def _numbers(text: str, name: str, least: int, most: int, words: Sequence[str]) -> frozenset[int]:

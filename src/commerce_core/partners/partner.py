@@ -3,10 +3,10 @@
 import re
 from datetime import datetime
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
+from commerce_core.base.calendar import find_zone, iana_zone
 from commerce_core.base.errors import Conflict, Fault, refuse_if
 from commerce_core.base.money import find_currency
 from commerce_core.base.text import UNSTORABLE, given_name, tidy_name
@@ -55,7 +55,7 @@ class Partner:
                 Fault("/currency", "unknown_currency", "Use an ISO 4217 code, such as USD."),
             ),
             (
-                not _is_time_zone(self.time_zone),
+                find_zone(self.time_zone) is None,
                 Fault("/time_zone", "unknown_time_zone", "Use an IANA name, such as Europe/Rome."),
             ),
             (
@@ -113,11 +113,14 @@ def looks_taken(partner: Partner, other: str) -> Conflict:
 def tidy_details(details: dict[str, str | None]) -> dict[str, str | None]:
     """Details of a partner in their canonical spelling: names tidied, currencies upper-cased.
 
-    None for a required detail becomes a blank text, which the partner then refuses.
+    None for a required detail becomes a blank text, which the partner then refuses; so does a time
+    zone that differs between machines, which only partners from before that have.
     """
     tidied = dict(details)
     for needed in {"status", "time_zone"} & details.keys():
         tidied[needed] = tidy_name(details[needed] or "")
+    if (zone := tidied.get("time_zone")) is not None and iana_zone(zone) is None:
+        tidied["time_zone"] = ""
     if "partner_name" in details:
         tidied["partner_name"] = given_name(details["partner_name"] or "")
     if (code := details.get("currency")) is not None:
@@ -127,14 +130,6 @@ def tidy_details(details: dict[str, str | None]) -> dict[str, str | None]:
 
 def _is_unknown_currency(code: str) -> bool:
     return find_currency(code) is None or code != code.strip().upper()
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _is_email(text: str) -> bool:

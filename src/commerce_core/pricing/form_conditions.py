@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
-from commerce_core.base.calendar import WEEKDAYS
+from commerce_core.base.calendar import WEEKDAYS, find_zone
 from commerce_core.base.money import find_currency
 from commerce_core.pricing.conditions import (
     OVERS,
@@ -124,7 +123,7 @@ def _window(reader: Reader, value: object, at: str) -> Condition:
     if table is None:
         return _NOTHING
     zone = reader.text(table["tz"], f"{at}/tz")
-    if zone and not _is_zone(zone):
+    if zone and find_zone(zone) is None:
         reader.fault(f"{at}/tz", "unknown_time_zone", "Use an IANA name, such as Europe/Rome.")
         zone = "UTC"
     bounds = {
@@ -180,14 +179,6 @@ def _hour(reader: Reader, value: object, at: str) -> time:
         pass
     reader.fault(at, "not_a_time", "A time of day such as 18:30 is expected; until may be 24:00.")
     return time()
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 _LEAVES: Final[Mapping[str, Callable[[Reader, object, str], Condition]]] = {

@@ -56,7 +56,7 @@ class Partners:
             partner_name=tidy["partner_name"] or "",
             status="active",
             currency=tidy["currency"],
-            time_zone=tidy["time_zone"] or "UTC",
+            time_zone=tidy["time_zone"] or "",
             contact_email=tidy["contact_email"],
             created_at=now,
             updated_at=now,

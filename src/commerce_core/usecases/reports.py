@@ -33,7 +33,7 @@ from commerce_core.analytics.reports import (
     TopSales,
     shares,
 )
-from commerce_core.base.calendar import Grain, show_period
+from commerce_core.base.calendar import Grain, iana_zone, show_period
 from commerce_core.base.errors import Fault, Forbidden, InvalidInput, refuse_if
 from commerce_core.base.money import currency as currency_of
 from commerce_core.ports.store import UnitOfWork
@@ -255,7 +255,7 @@ class Reports:
         refuse_if(
             "The report's parameters aren't valid.",
             (start > end, Fault("/from", "bad_range", "`from` must not be after `to`.")),
-            (not _is_zone(tz), Fault("/tz", "unknown_time_zone", "Use an IANA name.")),
+            (iana_zone(tz) is None, Fault("/tz", "unknown_time_zone", "Use an IANA name.")),
         )
         known = None if code is None else currency_of(code).code
         partner_id = self._context.partner_filter(unit, asked.get("partner"))
@@ -355,14 +355,6 @@ def _report(question: SalesQuestion, complete: datetime, rows: Sequence[Row]) ->
 
 def _shown(amount: Decimal, code: str) -> Decimal:
     return currency_of(code).round(amount)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _check_rows(rows: int) -> None:

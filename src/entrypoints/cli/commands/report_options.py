@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -100,12 +99,13 @@ def in_zone(at: datetime | None, zone: str) -> datetime | None:
     """The time; one without an offset is in that zone."""
     if at is None or at.tzinfo is not None:
         return at
-    try:
-        return at.replace(tzinfo=ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(
-            f"{zone!r} is not an IANA time zone such as Europe/Rome.", param_hint="--tz"
-        ) from None
+    from commerce_core.base.calendar import iana_zone
+
+    clocks = iana_zone(zone)
+    if clocks is None:
+        detail = f"{zone!r} is not an IANA time zone such as Europe/Rome."
+        raise click.BadParameter(detail, param_hint="--tz")
+    return at.replace(tzinfo=clocks)
 
 
 def show_report(

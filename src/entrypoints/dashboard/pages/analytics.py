@@ -26,7 +26,7 @@ from commerce_core.analytics.reports import (
     SummarySales,
     TopSales,
 )
-from commerce_core.base.calendar import Grain, period_start
+from commerce_core.base.calendar import Grain, iana_zone, period_start
 from commerce_core.base.errors import Malformed
 from commerce_core.commerce import Commerce
 from commerce_core.partners.saved_view import PageName
@@ -115,10 +115,9 @@ _SAVED_AS: Final[Mapping[str, PageName]] = {
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise Malformed.at("/tz", "unknown_time_zone", "Use an IANA name.") from error
+    if (found := iana_zone(name)) is None:
+        raise Malformed.at("/tz", "unknown_time_zone", "Use an IANA name.")
+    return found
 
 
 def _csv(report: Report, of: type[Row], name: str) -> Response[Any]:

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from attrs import frozen
 from litestar import Response
@@ -27,7 +26,7 @@ from commerce_core.analytics.reports import (
     SummarySales,
     TopSales,
 )
-from commerce_core.base.calendar import Grain
+from commerce_core.base.calendar import Grain, iana_zone
 from commerce_core.commerce import Commerce
 from commerce_core.usecases.context import Listed
 from commerce_core.usecases.reports import DEFAULT_RANKS, ReportRange
@@ -124,10 +123,7 @@ class TopQuery(RankQuery):
 
 def _zone(name: str) -> tzinfo:
     """The time zone; UTC for an invalid name, which the core then refuses."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
+    return iana_zone(name) or UTC
 
 
 _report = partial(get, media=["text/csv"], lane="queries")
