@@ -164,9 +164,19 @@ LEAVES: Final[Mapping[Hint, Read]] = {
     str: text,
     int: partial(only, int, *WHOLE_NUMBER),
     bool: partial(only, bool, *YES_NO),
-    Decimal: partial(matching, _AMOUNT, Decimal, "not_an_amount", "A decimal number such as 79.90"),
+    Decimal: partial(
+        matching,
+        _AMOUNT,
+        Decimal,
+        "not_an_amount",
+        "A decimal number such as 79.90, without a sign and with at most 4 decimals,",
+    ),
     Change: partial(
-        matching, f"-?{_AMOUNT}", Decimal, "not_an_amount", "A decimal number such as -5.00"
+        matching,
+        f"-?{_AMOUNT}",
+        Decimal,
+        "not_an_amount",
+        "A decimal number such as -5.00 or 5.00, with at most 4 decimals,",
     ),
     datetime: _instant,
     Moment: _moment,

@@ -202,7 +202,8 @@ def refund(order: Order, asked: RefundAsked, at: datetime, new_id: NewId) -> Out
     if asked.amount is not None:
         choices = _spread(order, lines, asked, asked.amount, refusals)
         return _refunded(order, choices, asked, at, new_id)
-    chosen = choose(lines, asked, refusals, _refundable(asked), "refunded")
+    can_be = "refunded as returned" if asked.returned else "refunded"
+    chosen = choose(lines, asked, refusals, _refundable(asked), can_be)
     _refuse_finished(order, asked, refusals, any(map(_left, lines)), "refunded")
     paid = [_paid_back(c, asked, money.paid_back_for(c.line, c.units)) for c in chosen]
     outcome = _refunded(order, list(zip(chosen, paid, strict=True)), asked, at, new_id)

@@ -7,7 +7,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from commerce_core.base.errors import Conflict, Fault, InvalidInput
-from commerce_core.base.money import LARGEST_AMOUNT, currency
+from commerce_core.base.money import LARGEST_AMOUNT, currency, find_currency
 from commerce_core.base.text import UNSTORABLE
 from commerce_core.orders.line import OrderItem
 from commerce_core.orders.order import Order
@@ -175,7 +175,8 @@ def _check_units(chosen: Chosen, most: int, can_be: str, refusals: Refusals) -> 
     wrong = not 0 <= units <= LARGEST_QUANTITY or (not units and most > 0)
     refusals.ask(wrong, pointer, "bad_quantity", detail)
     of = f"unit{'s' if most != 1 else ''} of {chosen.line.sku} can be {can_be}"
-    detail = f"{units:,} were asked for, but {most:,} {of}." if units else f"No {of}."
+    asked = f"{units:,} {'was' if units == 1 else 'were'} asked for"
+    detail = f"{asked}, but {most:,} {of}." if units else f"No {of}."
     short = units > most or not units
     refusals.conflict(not wrong and short, pointer, "too_few_units", detail)
 
@@ -196,7 +197,8 @@ def check_refund(order: Order, asked: RefundAsked, refusals: Refusals) -> None:
     check_text(asked.reason, "/reason", LONGEST_REASON, refusals)
     code = order.currency
     detail = f"The order is in {code}, and amounts are never converted."
-    refusals.ask(asked.currency not in (None, code), "/currency", "wrong_currency", detail)
+    wrong = asked.currency is not None and find_currency(asked.currency) != currency(code)
+    refusals.ask(wrong, "/currency", "wrong_currency", detail)
     detail = "Only units that came back can be sold again."
     wrong = asked.restock and not asked.returned
     refusals.ask(wrong, "/restock", "restock_without_return", detail)

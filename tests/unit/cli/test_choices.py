@@ -1,6 +1,7 @@
 """The choices of options are written in the commands, so that help needs no core; they agree."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -24,6 +25,7 @@ from commerce_core.partners.terms import Cycle
 from commerce_core.pricing.rules import RuleStatus
 from commerce_core.profiles.profile import Preset
 from commerce_core.schema.fields import Mode
+from commerce_core.usecases.reports import DEFAULT_RANKS
 from commerce_core.webhooks.delivery import DeliveryStatus
 from commerce_core.webhooks.subscription import Body
 from entrypoints.cli import main
@@ -103,3 +105,9 @@ def test_as_many_ranks_can_be_asked_for_as_a_report_has():
     (limit,) = (each for each in analytics.top.params if each.name == "limit")
     assert isinstance(limit.type, click.IntRange)
     assert limit.type.max == MOST_RANKED
+
+
+def test_the_reference_of_reports_has_the_most_ranks():
+    page = Path("docs/reference/reports.md").read_text(encoding="utf-8")
+    assert f"(1 to {MOST_RANKED:,}, by default {DEFAULT_RANKS})" in page
+    assert f"`limit` isn't 1 to {MOST_RANKED:,}" in page

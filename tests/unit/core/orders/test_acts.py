@@ -409,3 +409,31 @@ def test_an_order_has_a_limit_of_fulfilments_and_refunds():
 def test_a_line_whose_units_do_not_add_up_is_none(wrong: dict[str, Any]):
     with pytest.raises(ValueError, match="item_"):
         line(**wrong)
+
+
+@pytest.mark.parametrize("code", ["EUR", "eur", " Eur "])
+def test_the_currency_of_an_amount_may_be_in_any_case(code: str) -> None:
+    paid = done(PLACED, RefundAsked(reason="late", amount=Decimal("1.00"), currency=code))
+    assert paid.refunded_amount == Decimal("1.00")
+
+
+@pytest.mark.parametrize(
+    ("units_asked", "returned", "words"),
+    [
+        (
+            1,
+            True,
+            "1 was asked for, but 0 units of SKU can be refunded as returned.",
+        ),
+        (4, False, "4 were asked for, but 3 units of SKU can be refunded."),
+    ],
+    ids=["returned", "too many"],
+)
+def test_a_refusal_of_units_states_what_they_lack(
+    units_asked: int, returned: bool, words: str
+) -> None:
+    of = line(quantity=3)
+    asked = RefundAsked(reason="why", items=units(of, units_asked), returned=returned)
+    with pytest.raises(Conflict) as refusal:
+        done(order(of), asked)
+    assert refusal.value.detail == words
