@@ -275,7 +275,45 @@ def test_what_was_found_keeps_nothing_else_of_its_batch_in_memory():
     context = samples.feed_context(samples.feed(samples.source(samples.partner())))
     agreeing = known_values.Agreeing(context, Matched(known), ("sku",), texts.sort("upper"))
     assert agreeing.sift(frame).is_empty()
-    (found,) = agreeing._found
+    (found,) = agreeing.found
     assert found.select("upper", "lower").equals(frame.select("upper", "lower"))
     for half in ("upper", "lower"):
         assert not np.shares_memory(found[half].to_numpy(), frame[half].to_numpy())
+
+
+def fresh(rows: Sequence[Row]) -> list[Row]:
+    """Records of products that aren't there yet."""
+    return [{**row, "sku": f"new {row['sku']}"} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked"),
+    [
+        (fresh(some_rows(40)), False),
+        (some_rows(40, changed=40), False),
+        (some_rows(40, changed=31), False),
+        (some_rows(40, changed=30), True),
+        ([*fresh(some_rows(10)), *some_rows(40)[10:]], True),
+    ],
+    ids=["all are new", "all change", "most change", "a fourth agrees", "some are new"],
+)
+def test_products_are_read_only_if_some_records_agree(
+    store: PostgresStore, rows: Sequence[Row], *, asked: bool
+):
+    """A file in which nearly all records say something new would pay for it, and gain nothing."""
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop = evolve(shop, profile=KEEPS_TWO)
+    shop.take("full", FORMS["as ever"].file(some_rows(40)))
+    with patch.object(known_values, "_texts", wraps=known_values._texts) as texts:
+        shop.take("full", FORMS["reordered"].file(rows))
+    assert texts.called == asked
+    assert len([one for one in shop.catalog().values() if one[1] == "active"]) == len(rows)
+
+
+def test_a_sample_comes_from_all_over_the_first_records(store: PostgresStore):
+    shop = Shop(store, samples.settled(store)[1], PolarsEngine())
+    shop = evolve(shop, profile=KEEPS_TWO)
+    shop.take("full", FORMS["as ever"].file(some_rows(40)))
+    rows = [*fresh(some_rows(20)), *some_rows(40)[20:]]
+    with patch.object(known_values, "_SAMPLE", 4):
+        assert staged_of(shop, FORMS["reordered"], rows) == [20]

@@ -14,6 +14,7 @@ from adapters.postgres.ingest.compare import Comparison
 from adapters.postgres.ingest.decide import AMONG_CHANGED, settled_value
 from adapters.postgres.ingest.known_fingerprints import reread
 from adapters.postgres.ingest.known_packed import is_much, keep_also
+from adapters.postgres.ingest.known_values import renewed
 from adapters.postgres.ingest.session_tables import FEW_UNANALYSED
 from adapters.postgres.ingest.staging import MOST_FORMS, Staged, by_sets
 from commerce_core.catalog.publication import Publication
@@ -46,15 +47,12 @@ def apply(db: Connection, comparison: Comparison, publication: Publication, stem
         "before_new": changed,
     }
     after = plan.before
-    if is_much(comparison.reread, plan.before):
+    if comparison.known is not None and is_much(comparison.reread, plan.before):
         with by_sets(db):
             again = reread(db, plan.feed_context)
-        keep_also(
-            db,
-            plan.feed_context.partner_id,
-            plan.feed_context.source_id,
-            (comparison.agreed, again),
-        )
+        feed_context, known = plan.feed_context, comparison.known.entries
+        current = renewed(known, comparison.agreed)
+        keep_also(db, feed_context.partner_id, feed_context.source_id, current, again)
     with by_sets(db, few=max(staged.records, changed) <= FEW_UNANALYSED):
         if changed:
             _keep_history(db, params)

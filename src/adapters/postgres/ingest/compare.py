@@ -7,11 +7,12 @@ one for each. A property runs this and the reference on the same feeds.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Final, LiteralString
 from uuid import UUID
 
+import polars as pl
 from attrs import evolve, frozen
 from psycopg import sql
 from psycopg.abc import Params, QueryNoTemplate
@@ -23,7 +24,6 @@ from adapters.postgres.connection.timeouts import bear_stalls
 from adapters.postgres.ingest.copy_columns import all_of_them
 from adapters.postgres.ingest.decide import PROBLEMS, SOLD_OUT, decide
 from adapters.postgres.ingest.figures import price_moves, rekeyed, samples
-from adapters.postgres.ingest.fingerprint_entries import NO_ENTRIES, Entries
 from adapters.postgres.ingest.known_fingerprints import Matched, ProductFingerprints
 from adapters.postgres.ingest.known_values import Agreeing, may_agree
 from adapters.postgres.ingest.match import (
@@ -35,6 +35,7 @@ from adapters.postgres.ingest.match import (
     owner,
     remove_absent,
 )
+from adapters.postgres.ingest.reading_ahead import meanwhile
 from adapters.postgres.ingest.session_tables import FEW_UNANALYSED
 from adapters.postgres.ingest.staging import Staged, by_sets, stage
 from adapters.postgres.ingest.stock import OWN_STOCK, sold_out
@@ -62,15 +63,17 @@ from commerce_core.schema.problems import Problem
 class Comparison:
     """A plan, and what applying it needs besides the temporary tables.
 
-    `reread` counts the records that could have been matched, and agree with their products; of
-    those in `agreed` this was found before they were staged. `matched` is whether any was.
+    `reread` counts the records that could have been matched by what is `known`, and agree with
+    their products; of those in `agreed` this was found before they were staged. `matched` is
+    whether any was.
     """
 
     plan: Plan
     staged: Staged
     reread: int = 0
     matched: bool = False
-    agreed: Entries = NO_ENTRIES
+    known: ProductFingerprints | None = None
+    agreed: Sequence[pl.DataFrame] = ()
 
 
 def compare(
@@ -90,12 +93,15 @@ def compare(
     matched = Matched(known, without) if known else None
     passing = matched.watched(batches) if matched else iter(batches)
     agreeing = None
+    coming: Iterable[Batch | pl.DataFrame] = passing
     if matched and (first := next(passing, None)) is not None:
-        passing = chain((first,), passing)
-        if may_agree(feed_context, matched, first):
-            agreeing = Agreeing.among(db, feed_context, matched)
+        coming = passing = chain((first,), passing)
+        if may_agree(db, feed_context, matched, first):
+            agreeing, coming = meanwhile(
+                partial(Agreeing.among, db, feed_context, matched), passing
+            )
     sift = agreeing.sift if agreeing else all_of_them
-    staged = stage(db, feed_context.columns, passing, sift=sift, again=again)
+    staged = stage(db, feed_context.columns, coming, sift=sift, again=again)
     owned = _count_owned(db, feed_context, matched)
     with by_sets(db, few=staged.records <= FEW_UNANALYSED):
         match(db, feed_context, staged)
@@ -108,9 +114,10 @@ def compare(
     # A feed that is read without fingerprints, a small delta, will be so the next time too.
     if not matched:
         return Comparison(plan, staged)
-    agreed = agreeing.entries if agreeing else NO_ENTRIES
-    reread = plan.unchanged - matched.count + len(agreed)
-    return Comparison(plan, staged, reread, matched=matched.count > 0, agreed=agreed)
+    agreed = agreeing.found if agreeing else ()
+    reread = plan.unchanged - matched.count + sum(map(len, agreed))
+    found = matched.count > 0
+    return Comparison(plan, staged, reread, matched=found, known=known, agreed=agreed)
 
 
 def contained(db: Connection, comparison: Comparison, product_ids: Sequence[str]) -> list[UUID]:

@@ -55,7 +55,7 @@ class Shapes:
 
 
 def rows_of(
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | pl.DataFrame],
     names: Sequence[str],
     shapes: Shapes,
     sift: Sift,
@@ -64,18 +64,16 @@ def rows_of(
 ) -> Iterator[bytes]:
     """The rows of the batches' offers, with the fixed columns and these fields, in blocks.
 
-    Of offers that come as columns only those that `sift` leaves.
-    `sets_currency`: the file has a column of currencies, so a blank one is set too.
+    Of offers that come as columns only those that `sift` leaves; of some batches there are only the
+    columns. `sets_currency`: the file has a column of currencies, so a blank one is set too.
     """
     for batch in batches:
-        if batch.records_read == len(batch.matched):
-            continue
-        frame = frame_of(batch)
-        if frame is None:
-            yield "".join(_lines(batch, names, shapes)).encode()
-        else:
-            for part in sift(frame).iter_slices(ROWS_OF_BLOCK):
+        frame = batch if isinstance(batch, pl.DataFrame) else frame_of(batch)
+        if frame is not None:
+            for part in sift(frame).iter_slices(ROWS_OF_BLOCK) if len(frame) else ():
                 yield text_of(staged(part, names, shapes, sets_currency=sets_currency))
+        elif not isinstance(batch, pl.DataFrame) and batch.records_read != len(batch.matched):
+            yield "".join(_lines(batch, names, shapes)).encode()
 
 
 def frame_of(batch: Batch) -> pl.DataFrame | None:

@@ -44,6 +44,13 @@ class ProductFingerprints:
         """How many of them aren't sold out."""
         return int(np.count_nonzero(self.state == IN_STOCK))
 
+    @property
+    def entries(self) -> Entries:
+        """A copy of them, as they were fetched."""
+        whole = self.fingerprints.fill_null(0)
+        upper, lower = (whole[half].to_numpy().copy() for half in ("upper", "lower"))
+        return Entries(self.ids, upper, lower, self.state.copy())
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The fingerprints as columns, in the order of their numbers."""
         return self.fingerprints.__arrow_c_stream__(requested_schema)

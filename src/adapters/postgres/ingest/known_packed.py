@@ -57,12 +57,12 @@ def is_much(some: int, entries: int) -> bool:
     return some * _MUCH > entries
 
 
-def keep_also(db: Connection, partner_id: str, source_id: str, changed: Iterable[Entries]) -> None:
-    """Makes the copy anew, with these in it; their products haven't changed."""
-    current = current_entries(db, partner_id, source_id)
-    for entries in changed:
-        for at in range(0, len(entries), _CHANGED_AT_ONCE):
-            current = current.with_changes(entries[at : at + _CHANGED_AT_ONCE])
+def keep_also(
+    db: Connection, partner_id: str, source_id: str, current: Entries, changed: Entries
+) -> None:
+    """Makes the copy anew of current entries and these changed ones of products that haven't."""
+    for at in range(0, len(changed), _CHANGED_AT_ONCE):
+        current = current.with_changes(changed[at : at + _CHANGED_AT_ONCE])
     _keep_current(db, partner_id, source_id, current)
 
 

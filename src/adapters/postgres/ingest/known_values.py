@@ -11,7 +11,8 @@ of each record the same text. Where the hashes of both are equal, the record wou
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from threading import Event
 from typing import Final, assert_never
 from uuid import UUID
 
@@ -24,9 +25,9 @@ from psycopg import sql
 from adapters.postgres.connection.rows import Connection
 from adapters.postgres.ingest.bare_amounts import NotExact, in_currency
 from adapters.postgres.ingest.copy_columns import frame_of
-from adapters.postgres.ingest.fingerprint_entries import ID, NO_ENTRIES, Entries
+from adapters.postgres.ingest.fingerprint_entries import ID, Entries
 from adapters.postgres.ingest.known_fingerprints import Matched
-from adapters.postgres.ingest.match import owner
+from adapters.postgres.ingest.match import AT_PLACE, EACH_BY_ITS_KEY, owner
 from commerce_core.plans.comparison import MONEY, FeedContext
 from commerce_core.ports.engine import Batch
 from commerce_core.schema import fields as schema
@@ -36,6 +37,10 @@ LEAST: Final = 1_000
 """Known products below which reading them costs more than it saves."""
 _AT_ONCE: Final = 5_000
 """Products whose texts come at a time."""
+_SAMPLE: Final = 200
+"""Records that are compared first, from all over the first batch; there may be twice as many."""
+_WORTH: Final = 4
+"""One in this many has to agree, since staging a record takes longer than reading a product."""
 _VALUE, _END, _OTHER, _NULL = "\x03", "\x02", "\x04", "\x05"
 """What stands before each value, behind each text, nowhere, and for a value that isn't there.
 
@@ -47,44 +52,68 @@ _SEEDS: Final = {"upper": 1, "lower": 2}
 _SALT: Final = "second"
 
 
-def may_agree(feed_context: FeedContext, matched: Matched, first: Batch) -> bool:
+def may_agree(db: Connection, feed_context: FeedContext, matched: Matched, first: Batch) -> bool:
     """Whether records are worth comparing by their values, by the first batch of a file.
 
-    A delta may bring a few of a million products, and all would be read for it.
+    A delta may bring a few of a million products, and all would be read for it. So they would for a
+    file in which nearly all records say something new: some records are compared first.
     """
-    return (
-        feed_context.mode == "full"
-        and len(matched.known) >= LEAST
-        and not len(first.matched)
-        and frame_of(first) is not None
+    if feed_context.mode != "full" or len(matched.known) < LEAST or len(first.matched):
+        return False
+    frame = frame_of(first)
+    return frame is not None and _some_agree(db, feed_context, frame)
+
+
+def _some_agree(db: Connection, feed_context: FeedContext, frame: pl.DataFrame) -> bool:
+    """Whether a good part of some records agrees with their products, found by their keys."""
+    names = _names(feed_context)
+    if not {*names} <= {*frame.columns}:
+        return False
+    fine = frame.filter(pl.col("sku").is_not_null() & ~pl.col("rejected") & ~pl.col("deletes"))
+    some = fine.gather_every(max(1, len(fine) // _SAMPLE))
+    query = sql.SQL(
+        """
+        SELECT string_agg(textsend({text}), {end}::bytea)
+        FROM unnest(%(skus)s::text[]) AS s (sku)
+        JOIN {by_key} AS m ON m.partner_id = %(partner_id)s AND m.sku = s.sku
+        JOIN {product} AS p ON TRUE
+        WHERE p.source_id = %(source_id)s AND p.status = 'active'
+        """
+    ).format(
+        text=_text_of_product(names),
+        end=_END.encode(),
+        by_key=sql.SQL(EACH_BY_ITS_KEY),
+        product=sql.SQL(AT_PLACE),
     )
+    with db.cursor(binary=True) as cursor:
+        params = owner(feed_context) | {"skus": some["sku"].to_list()}
+        (texts,) = cursor.execute(query, params, prepare=False).fetchone() or (None,)
+    if texts is None:
+        return False
+    own = texts_of(_settled(some, feed_context), names)
+    return int(own.is_in(_split(texts).implode()).sum()) * _WORTH >= len(some)
 
 
 @define
 class Agreeing:
-    """Takes the records that agree with their products out of what is to be staged."""
+    """Takes the records that agree with their products out of what is to be staged.
+
+    `found` are the numbers of those products, with the fingerprints of the records.
+    """
 
     _feed_context: FeedContext
     _matched: Matched
     _names: tuple[str, ...]
     _texts: pl.DataFrame
-    _found: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
+    found: list[pl.DataFrame] = field(factory=list[pl.DataFrame])
 
     @classmethod
-    def among(cls, db: Connection, feed_context: FeedContext, matched: Matched) -> "Agreeing":
-        """Those of the products that this feed may match."""
+    def among(
+        cls, db: Connection, feed_context: FeedContext, matched: Matched, stop: Event
+    ) -> "Agreeing":
+        """Those of the products that this feed may match; none of them any more after `stop`."""
         names = _names(feed_context)
-        return cls(feed_context, matched, names, _texts(db, feed_context, matched, names))
-
-    @property
-    def entries(self) -> Entries:
-        """The products found, with the fingerprints of the records that agree with them."""
-        if not self._found:
-            return NO_ENTRIES
-        found = pl.concat(self._found).drop_nulls()
-        known, places = self._matched.known, found["number"].to_numpy()
-        upper, lower = (found[half].to_numpy() for half in ("upper", "lower"))
-        return Entries(known.ids[places], upper, lower, known.state[places])
+        return cls(feed_context, matched, names, _texts(db, feed_context, matched, names, stop))
 
     def sift(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The records that don't agree; the others are noted as matched."""
@@ -95,7 +124,7 @@ class Agreeing:
         # A filter that leaves all rows copies none, and would keep the whole batch in memory.
         found = frame.select(numbers.alias("number"), "upper", "lower")[agrees.arg_true()]
         self._matched.note(found["number"].to_numpy().astype(np.int64))
-        self._found.append(found)
+        self.found.append(found)
         return frame.filter(~agrees)
 
     def _numbers(self, frame: pl.DataFrame) -> pl.Series:
@@ -107,6 +136,16 @@ class Agreeing:
         near = self._texts[places.clip(0, len(self._texts) - 1)]
         same = (near["upper"] == texts["upper"]) & (near["lower"] == texts["lower"])
         return pl.select(pl.when(same).then(near["number"])).to_series()
+
+
+def renewed(known: Entries, found: Iterable[pl.DataFrame]) -> Entries:
+    """Known entries, with the fingerprints of the records that were found to agree with them."""
+    for some in found:
+        whole = some.drop_nulls()
+        places = whole["number"].to_numpy()
+        known.upper[places] = whole["upper"].to_numpy()
+        known.lower[places] = whole["lower"].to_numpy()
+    return known
 
 
 def _names(feed_context: FeedContext) -> tuple[str, ...]:
@@ -127,10 +166,7 @@ def _settled(frame: pl.DataFrame, feed_context: FeedContext) -> pl.DataFrame:
 
 def texts_of(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
     """The texts of records; null for those that can't agree with a product as they are."""
-    values = (
-        pl.concat_str(pl.lit(_VALUE), _as_text(name, frame.schema[name])).fill_null(_NULL)
-        for name in names
-    )
+    values = [part for name in names for part in _parts(frame, name)]
     whole = pl.col("sku").is_not_null() & ~pl.col("rejected") & ~pl.col("deletes")
     if "lacking" in frame.columns:
         whole &= pl.col("lacking").fill_null(0) == 0
@@ -138,6 +174,16 @@ def texts_of(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
     found = frame.select(text=text, whole=whole)
     right = pl.col("text").str.count_matches(_TAGS) == len(names) + 1
     return found.select(pl.when(pl.col("whole") & right).then("text")).to_series()
+
+
+def _parts(frame: pl.DataFrame, name: str) -> Iterator[pl.Expr]:
+    """What one field puts into texts; where no value is missing, two parts take half the time."""
+    value = _as_text(name, frame.schema[name])
+    if frame[name].null_count():
+        yield pl.concat_str(pl.lit(_VALUE), value).fill_null(_NULL)
+    else:
+        yield pl.lit(_VALUE)
+        yield value
 
 
 def _as_text(name: str, kept: pl.DataType) -> pl.Expr:
@@ -183,19 +229,42 @@ def _kept(kind: Kind) -> sql.SQL:
 
 
 def _texts(
-    db: Connection, feed_context: FeedContext, matched: Matched, names: tuple[str, ...]
+    db: Connection,
+    feed_context: FeedContext,
+    matched: Matched,
+    names: tuple[str, ...],
+    stop: Event,
 ) -> pl.DataFrame:
     """The hashes of the texts of the source's products, sorted, with the products' numbers."""
     ids, texts = bytearray(), [pl.DataFrame(schema=dict.fromkeys(_SEEDS, pl.UInt64))]
     for some, found in _blocks(db, feed_context, names):
         ids += some
         texts.append(found)
+        if stop.is_set():
+            break
     numbers = _in_order_of_ids(matched.known.ids)
     if not np.array_equal(matched.known.ids[numbers], np.frombuffer(bytes(ids), ID)):
         return pl.concat(texts).clear().with_columns(number=pl.lit(0, pl.UInt32))
     found = pl.concat(texts).with_columns(number=pl.Series(numbers, dtype=pl.UInt32))
     without = pl.Series([*matched.without], dtype=pl.UInt32).implode()
     return found.drop_nulls().filter(~pl.col("number").is_in(without)).sort("upper")
+
+
+def _text_of_product(names: tuple[str, ...]) -> sql.Composed:
+    """The text of a product `p`.
+
+    One that would be doubted as it is, which a record may have to name, has the text of none.
+    """
+    values = (
+        sql.SQL("coalesce({} || {}, {})").format(
+            sql.Literal(_VALUE), _kept(BY_NAME[name].kind).format(sql.Identifier(name)), _NULL
+        )
+        for name in names
+    )
+    return sql.SQL(
+        """CASE WHEN p.sale_price >= p.price OR p.sale_ends_at <= p.sale_starts_at
+                THEN {none} ELSE {text} END"""
+    ).format(none=_NULL, text=sql.SQL(" || ").join([*values, sql.Literal(_VALUE)]))
 
 
 def _in_order_of_ids(ids: NDArray[np.void]) -> NDArray[np.int64]:
@@ -207,23 +276,11 @@ def _in_order_of_ids(ids: NDArray[np.void]) -> NDArray[np.int64]:
 def _blocks(
     db: Connection, feed_context: FeedContext, names: tuple[str, ...]
 ) -> Iterator[tuple[bytes, pl.DataFrame]]:
-    """The ids of products and the hashes of their texts, some thousand at a time.
-
-    A product that would be doubted as it is, which a record may have to name, has the text of none.
-    """
-    values = (
-        sql.SQL("coalesce({} || {}, {})").format(
-            sql.Literal(_VALUE), _kept(BY_NAME[name].kind).format(sql.Identifier(name)), _NULL
-        )
-        for name in names
-    )
+    """The ids of products and the hashes of their texts, some thousand at a time."""
     query = sql.SQL(
         """
         SELECT string_agg(uuid_send(product_id), '') FILTER (WHERE counts),
-               string_agg(
-                   textsend(CASE WHEN sale_price >= price OR sale_ends_at <= sale_starts_at
-                                 THEN {none} ELSE {text} END), {end}::bytea
-               ) FILTER (WHERE counts),
+               string_agg(textsend({text}), {end}::bytea) FILTER (WHERE counts),
                max(product_id::text COLLATE "C")
         FROM (
             SELECT *, source_id = %(source_id)s AND status = 'active' AS counts
@@ -234,9 +291,7 @@ def _blocks(
         ) AS p
         WHERE partner_id = %(partner_id)s
         """
-    ).format(
-        text=sql.SQL(" || ").join([*values, sql.Literal(_VALUE)]), end=_END.encode(), none=_NULL
-    )
+    ).format(text=_text_of_product(names), end=_END.encode())
     after = str(UUID(int=0))
     # Asked for in its order, the index by partner and id is what the planner has left.
     db.execute("SET LOCAL enable_sort = off; SET LOCAL jit = off")

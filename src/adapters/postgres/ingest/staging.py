@@ -9,6 +9,7 @@ from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
 
+import polars as pl
 from attrs import evolve, frozen
 from psycopg import sql
 
@@ -97,7 +98,7 @@ class Staged:
 def stage(
     db: Connection,
     columns: Collection[str],
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | pl.DataFrame],
     *,
     sift: Sift = all_of_them,
     again: bool = False,
