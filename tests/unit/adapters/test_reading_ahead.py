@@ -10,6 +10,7 @@ import pytest
 from adapters.postgres.ingest import reading_ahead
 from adapters.postgres.ingest.reading_ahead import meanwhile
 from commerce_core.ports.engine import Batch
+from tests.support.waiting import PATIENCE
 
 FRAMES = [pl.DataFrame({"line": [number]}) for number in range(5)]
 
@@ -32,7 +33,7 @@ def test_batches_are_read_until_the_answer_is_there():
     taken, last = list[int](), Event()
 
     def asking(_: Event) -> bool:
-        return last.wait(30)
+        return last.wait(PATIENCE)
 
     answer, found = meanwhile(asking, batches(taken, {4: last}))
     assert answer
@@ -43,7 +44,7 @@ def test_no_more_is_read_ahead_than_fits():
     taken, second = list[int](), Event()
 
     def asking(_: Event) -> bool:
-        return second.wait(30)
+        return second.wait(PATIENCE)
 
     with patch.object(reading_ahead, "MOST_AHEAD", 2 * FRAMES[0].estimated_size()):
         answer, found = meanwhile(asking, batches(taken, {1: second}))
@@ -65,7 +66,7 @@ def test_what_fails_while_reading_stops_the_asking():
     over = list[bool]()
 
     def asking(stop: Event) -> None:
-        over.append(stop.wait(30))
+        over.append(stop.wait(PATIENCE))
 
     def failing() -> Iterator[Batch]:
         yield from batches([])
