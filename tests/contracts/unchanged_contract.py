@@ -70,7 +70,7 @@ class Shop:
     reports: list[tuple[Summary, list[Problem]]] = field(factory=list, eq=False)
     """What was reported of each feed: its summary, and its first problems."""
     unsellable: list[Mapping[NotSellable, int]] = field(factory=list, eq=False)
-    """Of how many products that each feed wrote none can be sold, by reason."""
+    """How many of the products that each feed wrote can't be sold, by reason."""
 
     def feed(self, mode: Mode, rows: Sequence[str]) -> Plan:
         """Takes some records into the catalog, and tells what they did."""

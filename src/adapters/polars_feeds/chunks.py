@@ -16,7 +16,7 @@ from commerce_core.profiles.limits import text_added
 CHUNK: Final = 1 << 23
 """Bytes of text that are read at a time."""
 FIRST_CHUNK: Final = 1 << 20
-"""Bytes of the first one where somebody waits for it; each of the next has twice as many."""
+"""Bytes of the first one if the server waits for it; each of the next has twice as many."""
 MOST_LINES: Final = 1 << 18
 """Lines that are read at a time: tiny ones become columns that are far larger than their text."""
 MOST_CELLS: Final = 1 << 22

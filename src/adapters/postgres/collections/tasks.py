@@ -34,7 +34,7 @@ _OF_HOSTS: Final[LiteralString] = """
       ON f.fetch_id = CASE WHEN t.subject LIKE 'ftch^_%%' ESCAPE '^'
                            THEN substr(t.subject, 6)::uuid END
     LEFT JOIN pulls p ON p.source_id = f.source_id"""
-"""Tasks, and the hosts that those which fetch ask."""
+"""Tasks, with the hosts that fetching ones send requests to."""
 _NEXT_BY_HOST: Final[LiteralString] = f"""
     WITH busy AS (
         SELECT p.host

@@ -72,7 +72,7 @@ def load(
     batches: Iterable[Batch],
     publication: Publication,
     stem: str,
-) -> "Loaded | None":
+) -> Loaded | None:
     """Loads the batches of a partner without any product; None if they have to be compared."""
     (has_products,) = db.execute(
         _HAS_PRODUCTS,

@@ -26,7 +26,7 @@ _DECIDES: Final = {
 
 @define
 class NewReasons:
-    """Of how many products of one source none can be sold, by reason; nothing is reserved yet."""
+    """How many new products of one source can't be sold, by reason; nothing is reserved yet."""
 
     _publication: Publication
     _created: int = 0
