@@ -36,5 +36,5 @@ def test_a_file_with_costly_patterns_is_read_in_small_steps(engine: FeedEngine, 
         terms = Terms("delta", "EUR", ZoneInfo("UTC"), profile)
         return sum(1 for _ in engine.open(io.BytesIO(file.encode()), terms).batches())
 
-    assert batches(CHEAP) == 1
+    assert batches(CHEAP) <= 2  # The first one may be small, for a server that waits for it.
     assert batches(COSTLY) >= len(CSV) // text_of_batch(COSTLY)
