@@ -105,14 +105,16 @@ def machine_line(machine: Mapping[str, object]) -> str:
 
 
 def _growth(kept: Mapping[str, Any]) -> str:
-    """How times grow with ten times the rows, if both sizes were measured."""
+    """How times grow with ten times the rows, if both were measured on the same machine and day."""
     lines: list[str] = []
     for run in sorted(kept, key=_run):
         rows, major = _run(run)
         larger = f"{rows * 10} on {major}"
+        if kept.get(larger, {}).get("machine") != kept[run]["machine"]:
+            continue
         for day, name in (("first", "first load"), ("second", "second day")):
             small = times(kept[run]["seconds"], "us", day)
-            large = times(kept.get(larger, {}).get("seconds", {}), "us", day)
+            large = times(kept[larger]["seconds"], "us", day)
             if small and large:
                 ratio = median(large) / median(small)
                 lines.append(
