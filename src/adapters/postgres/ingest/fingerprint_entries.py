@@ -94,9 +94,6 @@ class Entries:
         return self.ids, self.upper, self.lower, self.state
 
 
-NO_ENTRIES: Final = Entries.room_for(0)
-
-
 def without_ids(upper: pl.Series, lower: pl.Series, sold_out: pl.Series) -> NDArray[np.void]:
     """What entries of active products have besides their ids, copied.
 

@@ -1,6 +1,5 @@
 """What a record's text means is the same under other names, and never where reading differs."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
@@ -30,6 +29,7 @@ from commerce_core.profiles.profile import (
 )
 from commerce_core.schema.fields import Mode
 from commerce_core.schema.record import Record
+from tests.support.engines import csv_text
 from tests.support.examples import scaled
 
 UTC = ZoneInfo("UTC")
@@ -393,22 +393,16 @@ def test_where_meanings_are_equal_records_are(
     rows += [one, other] if len(one) == len(other) else []
     terms = Terms(mode, "EUR", UTC)
     try:
-        first = read(written([one, *rows]), evolve(terms, profile=profile))
-        second = read(written([other, *rows]), evolve(terms, profile=changed))
+        first = read(csv_text(one, *rows), evolve(terms, profile=profile))
+        second = read(csv_text(other, *rows), evolve(terms, profile=changed))
     except (FileRefused, InvalidInput):
         return
     note(first[0])
     if first[0] == second[0]:
-        assert told(first[1], second[1]) == told(second[1], first[1])
+        assert what_counts(first[1], second[1]) == what_counts(second[1], first[1])
 
 
-def written(rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-def told(records: Sequence[Record], others: Sequence[Record]) -> list[object]:
+def what_counts(records: Sequence[Record], others: Sequence[Record]) -> list[object]:
     """What records say that have a fingerprint, or whose counterparts do."""
     both = zip(records, others, strict=True)
     return [
