@@ -1,5 +1,7 @@
 """The command line: each command turns its arguments into a use case, and the result into text."""
 
+import atexit
+import gc
 import sys
 import warnings
 from collections.abc import Sequence
@@ -9,6 +11,8 @@ from typing import Final, NoReturn, cast
 import click
 
 from entrypoints.cli.kit.verbs import Titled, shared_options
+
+atexit.register(gc.freeze)  # Python looks for cycles when it ends, among all that was imported.
 
 COMMANDS: Final = {
     "demo": ("demo.command", "Follow example feeds from file to catalog, orders and reports"),

@@ -1,15 +1,20 @@
 """The command `commerce`, with all that it imports loaded: the documentation runs hundreds of them.
 
-A process imports the command line once, and forks for each command, which takes a hundredth of the
-time that a new interpreter needs for its imports. What is found as `commerce` in `bin` passes its
+A process imports the whole platform once, and forks for each command, which takes a hundredth of
+the time that a new interpreter needs for its imports. Commands import parts of it when they need
+them, so all modules are imported here. What is found as `commerce` in `bin` passes its
 words, folder, environment and streams on to it, waits, and exits with the command's code. All else
 is as in a process of its own; tests of how one starts use the real command.
 
     python -m tests.support.servers.preloaded SOCKET
 """
 
+import atexit
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -21,6 +26,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
+import adapters
+import commerce_core
+import entrypoints
 from tests.support.waiting import until
 
 _STREAMS: Final = 3
@@ -56,9 +64,10 @@ def preloaded() -> Iterator[Path]:
 
 def serve(address: str) -> NoReturn:
     """Answers until it is terminated."""
-    import entrypoints.cli
-    import entrypoints.compose  # noqa: F401 - what each command imports
-
+    for package in (commerce_core, adapters, entrypoints):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    gc.freeze()  # What is never looked at stays shared.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The system reaps those that have answered.
     with socket.socket(socket.AF_UNIX) as waiting:
         made = f"{address}.made"
@@ -107,8 +116,15 @@ def _run(words: list[str], folder: str, environ: dict[str, str]) -> NoReturn:
     os.environ.update(environ)
     sys.argv = ["commerce", *words]
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", 1)  # noqa: SIM115
-    main()
-    sys.exit()
+    code = 0
+    try:
+        main()
+    except SystemExit as ending:
+        code = int(ending.code or 0)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)  # Taking down all that is loaded would take longer than most commands.
 
 
 if __name__ == "__main__":
