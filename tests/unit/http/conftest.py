@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from io import BytesIO
 from typing import Any, cast
 
@@ -20,6 +21,11 @@ from entrypoints.settings import Settings
 from tests.support.applications import application, shared_examiners
 
 DESCRIPTION = api_description()
+ROUTES = [
+    (address, re.compile(re.sub(r"\{\w+}", "[^/]+", address)))
+    for address in sorted(DESCRIPTION["paths"], key=lambda address: "{" in address)
+]
+JSON = {"application/json", "application/problem+json"}
 AMPLE = 1e6
 """Seconds a minute: no limit on time, whatever else the machine does."""
 FEED = b"""sku,product_name,price,currency,quantity,availability
@@ -148,30 +154,38 @@ def bulk_id(api: Api, acme: str) -> str:
 def check_described(method: str, path: str, answer: Response) -> None:
     """The answer's status and body are among those that the description has for the route."""
     assert answer.headers["X-Request-Id"]
-    operation = _operation(method, path)
-    if operation is None:
+    address = _address(method, path)
+    if address is None:
         return
-    described = operation["responses"].get(str(answer.status_code))
+    described = _responses(address, method).get(str(answer.status_code))
     assert described, f"{method} {path} answered {answer.status_code}: {answer.text}"
     content = described.get("content", {})
     sent = answer.headers.get("Content-Type", "").partition(";")[0]
     if "content" in described and "*/*" not in content:
         assert sent in content
-    for media_type in content.keys() & {"application/json", "application/problem+json"} & {sent}:
-        _validator(content[media_type]["schema"]).validate(answer.json())
+    if sent in JSON and sent in content:
+        _validator(address, method, str(answer.status_code), sent).validate(answer.json())
 
 
-def _operation(method: str, path: str) -> dict[str, Any] | None:
-    """The one of the route that the path belongs to; one without parameters goes first."""
-    fitting = [
-        operations[method.lower()]
-        for address, operations in sorted(DESCRIPTION["paths"].items(), key=lambda a: "{" in a[0])
-        if re.fullmatch(re.sub(r"\{\w+}", "[^/]+", address), path) and method.lower() in operations
-    ]
-    return fitting[0] if fitting else None
+def _address(method: str, path: str) -> str | None:
+    """The route that the path belongs to; one without parameters goes first."""
+    fitting = (
+        address
+        for address, pattern in ROUTES
+        if pattern.fullmatch(path) and method.lower() in DESCRIPTION["paths"][address]
+    )
+    return next(fitting, None)
 
 
-def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+def _responses(address: str, method: str) -> dict[str, Any]:
+    return DESCRIPTION["paths"][address][method.lower()]["responses"]
+
+
+@cache  # Making one takes longer than most requests.
+def _validator(
+    address: str, method: str, status: str, media_type: str
+) -> jsonschema_rs.Draft202012Validator:
+    schema = _responses(address, method)[status]["content"][media_type]["schema"]
     whole = {**schema, "components": DESCRIPTION["components"]}
     return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
