@@ -8,6 +8,7 @@ import io
 import re
 import runpy
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -18,11 +19,16 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
+from adapters.embedded_postgres import running_postgres
+from adapters.postgres import PostgresStore
 from tests.support.servers.preloaded import preloaded
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 HOUSE = Path(__file__).parents[1]
 DOCUMENTS = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+FROM_NOTHING = {HOUSE / "README.md", HOUSE / "docs/tutorial.md"}
+"""Pages whose first command makes the database, as a reader's would; others copy one."""
 GENERATED = HOUSE / "docs/hooks/generated.py"
 FENCE = re.compile(r"^ *```(.+)$", re.MULTILINE)
 LANGUAGES = {"console", "csv", "javascript", "json", "output", "python", "sql", "text", "toml"}
@@ -33,6 +39,16 @@ _PRINTED = "_printed_by_the_block_before"
 def command() -> Iterator[Path]:
     with preloaded() as bin_:
         yield bin_
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the database that the first command makes, which takes some seconds."""
+    folder = tmp_path_factory.mktemp("made") / "commerce-data"
+    with running_postgres(folder, linger=0) as address, PostgresStore.open(address):
+        record = next(folder.rglob("postmaster.pid"))
+    until(lambda: not record.exists())
+    return folder
 
 
 @pytest.fixture
@@ -64,11 +80,14 @@ def reader(terminal: Terminal) -> Sybil:
     return Sybil(parsers=[*blocks, SkipParser()])
 
 
+def in_a_shell(page: Path) -> bool:
+    return "console" in FENCE.findall(page.read_text("utf-8"))
+
+
 def pages_to_run() -> Iterator[Any]:
     """Each page; all but README.md that have a session in a shell are left to `make check`."""
     for page in DOCUMENTS:
-        in_a_shell = "console" in FENCE.findall(page.read_text("utf-8")) and page != DOCUMENTS[0]
-        marks = [pytest.mark.processes] if in_a_shell else []
+        marks = [pytest.mark.processes] if in_a_shell(page) and page != DOCUMENTS[0] else []
         yield pytest.param(page, marks=marks, id=str(page.relative_to(HOUSE)))
 
 
@@ -76,9 +95,16 @@ def pages_to_run() -> Iterator[Any]:
 # processes.
 @pytest.mark.parametrize("page", list(pages_to_run()))
 def test_examples_run_as_printed(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: Terminal,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if in_a_shell(page) and page not in FROM_NOTHING:
+        made = request.getfixturevalue("data")
+        subprocess.run(["cp", "-a", made, tmp_path], check=True)  # Files keep their owners.
     for example in reader(terminal).parse(page):
         example.evaluate()
 
