@@ -9,8 +9,9 @@ import re
 import runpy
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,16 @@ def test_a_block_names_a_language_that_is_run_or_known_not_to(page: Path) -> Non
     assert set(FENCE.findall(page.read_text("utf-8"))) <= LANGUAGES
 
 
+@cache
+def filled() -> Callable[[str], str]:
+    """What fills the tables of a page."""
+    return runpy.run_path(str(GENERATED))["filled"]
+
+
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(HOUSE)))
 def test_tables_of_the_reference_are_those_of_the_code(page: Path) -> None:
-    filled = runpy.run_path(str(GENERATED))["filled"]
     text = page.read_text("utf-8")
-    assert text == filled(text), f"renew it: .venv/bin/python {GENERATED.relative_to(HOUSE)}"
+    assert text == filled()(text), f"renew it: .venv/bin/python {GENERATED.relative_to(HOUSE)}"
 
 
 def test_a_page_that_shows_something_else_than_is_printed_fails(terminal: Terminal) -> None:

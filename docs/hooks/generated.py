@@ -15,6 +15,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -393,12 +394,12 @@ def _codes_by_error() -> Mapping[str, set[str]]:
     return found
 
 
-def _calls() -> Iterator[ast.Call]:
+@cache
+def _calls() -> Sequence[ast.Call]:
     """All calls in the core and in the HTTP entry point."""
-    for module in sorted((*CORE.rglob("*.py"), *HTTP.rglob("*.py"), Path(reading.__file__))):
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-            if isinstance(node, ast.Call):
-                yield node
+    modules = sorted((*CORE.rglob("*.py"), *HTTP.rglob("*.py"), Path(reading.__file__)))
+    nodes = (node for m in modules for node in ast.walk(ast.parse(m.read_text("utf-8"))))
+    return [node for node in nodes if isinstance(node, ast.Call)]
 
 
 def _name(call: ast.Call) -> str:
