@@ -57,7 +57,7 @@ def statements(store: PostgresStore, source: Source, size: int) -> int:
     execute = psycopg.Cursor.execute
 
     def counted(cursor: psycopg.Cursor, *args: object, **options: object) -> psycopg.Cursor:
-        if not str(args[0]).startswith("ANALYZE"):
+        if "ANALYZE" not in str(args[0]):
             told.append(args[0])
         return execute(cursor, *args, **options)  # type: ignore[arg-type]
 

@@ -1,6 +1,7 @@
 """The packed copy of what records are recognised by says what the products themselves say."""
 
 from collections.abc import Callable
+from unittest.mock import patch
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.polars_feeds import PolarsEngine
 from adapters.postgres import PostgresStore
+from adapters.postgres.ingest import match
 from adapters.postgres.ingest.fingerprint_entries import Entries
 from adapters.postgres.ingest.known_packed import current_entries
 from commerce_core.catalog.publication import Publication
@@ -77,11 +79,19 @@ def of_nobody(plan: Plan) -> Plan:
 
 @pytest.mark.slow
 @settings(max_examples=scaled(40), suppress_health_check=ONE_STORE_AND_ANOTHER)
-@given(done=DONE)
+@given(done=DONE, few=st.sampled_from([0, match.FEW_UNANALYSED]))
 def test_a_copy_and_what_changed_since_are_what_the_products_say(
-    store: PostgresStore, connect: Connect, done: list[object]
+    store: PostgresStore, connect: Connect, done: list[object], few: int
 ):
-    """Recognising changes nothing after any feeds and reverts, whoever has a product by then."""
+    """Recognising changes nothing after any feeds and reverts, whoever has a product by then.
+
+    Nor does it matter whether other records are looked for among the products that none matched.
+    """
+    with patch.object(match, "FEW_UNANALYSED", few):
+        check_copies(store, connect, done)
+
+
+def check_copies(store: PostgresStore, connect: Connect, done: list[object]) -> None:
     quick = two_sources(store, PolarsEngine(chunk=64), recognises=True)
     plain = two_sources(store, ReferenceEngine(), recognises=False)
     for step in done:
@@ -205,3 +215,28 @@ def matched(shop: Shop, text: str) -> int:
     with shop.store.begin() as unit:
         known = unit.products.fingerprints(shop.source.partner_id, shop.source.source_id)
         return sum(len(b.matched) for b in shop._open(text.encode(), "full").batches(known))
+
+
+def test_changed_records_are_found_among_the_products_that_none_matched(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+):
+    """Each is looked for there first; what is new or comes twice is looked for everywhere."""
+    sought: list[str] = []
+    look = match._match
+
+    def watched(db: object, context: object, among: str, **options: bool) -> int:
+        sought.append("none matched" if among == match._AMONG_UNMATCHED else "everywhere")
+        return look(db, context, among, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(match, "FEW_UNANALYSED", 0)
+    monkeypatch.setattr(match, "_match", watched)
+    _, source = samples.settled(store)
+    shop = Shop(store, source, PolarsEngine(chunk=64), recognises=True)
+    shop.take("full", numbered(40))
+    changed = shop.take("full", numbered(40, changed=20))
+    assert (changed.updated, changed.unchanged, sought) == (20, 20, ["none matched"])
+    sought.clear()
+    twice = numbered(40, changed=10) + "S30,Thing 30,3.00,30,,\nS99,New,1.00,1,,\n"
+    plan = shop.take("full", twice)
+    assert (plan.updated, plan.created, plan.duplicate) == (11, 1, 1)
+    assert "everywhere" in sought

@@ -29,7 +29,8 @@ COLUMNS: Final = (
 
 # Existing products are numbered by id, whatever happens to them; new ones follow by line.
 _CHANGED: Final = """(
-    SELECT *, row_number() OVER (ORDER BY product_id) AS ordinal
+    SELECT line, fate, product_id, price, sale_price, currency, leaps, doubt,
+           row_number() OVER (ORDER BY product_id) AS ordinal
     FROM decided
     WHERE fate IN ('updated', 'restored', 'removed', 'absent')
 )"""

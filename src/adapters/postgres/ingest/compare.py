@@ -104,11 +104,14 @@ def compare(
     staged = stage(db, feed_context.columns, coming, sift=sift, again=again)
     owned = _count_owned(db, feed_context, matched)
     with by_sets(db, few=staged.records <= FEW_UNANALYSED):
-        match(db, feed_context, staged)
-        if matched and matched.count:
-            matched.keep_unmatched(db)
-            if contested := matched.contested(db):
-                return Comparison(Plan(feed_context=feed_context, contested=contested), staged)
+        unmatched = matched.keep_unmatched(db) if matched and matched.count else None
+        elsewhere = match(db, feed_context, staged, unmatched) > 0
+        if (
+            matched
+            and unmatched is not None
+            and (contested := matched.contested(db, elsewhere=elsewhere))
+        ):
+            return Comparison(Plan(feed_context=feed_context, contested=contested), staged)
         decide(db, feed_context, staged)
         plan = _plan(db, feed_context, staged, problem_limit, matched, owned=owned)
     # A feed that is read without fingerprints, a small delta, will be so the next time too.

@@ -46,9 +46,14 @@ def price_moves(db: Connection) -> PriceMoves:
     """How far prices move."""
     counted = db.execute(
         f"""
-        SELECT width_bucket({_HUNDREDTHS}, %s::numeric[]), count(*), count(*) FILTER (WHERE leaps)
-        FROM decided
-        WHERE moved_from IS NOT NULL
+        WITH moves AS MATERIALIZED (
+            SELECT {_HUNDREDTHS} AS hundredths, leaps
+            FROM decided
+            WHERE moved_from IS NOT NULL
+        )
+        SELECT width_bucket(hundredths, %s::numeric[]), count(*), count(*) FILTER (WHERE leaps),
+               (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY abs(hundredths)) FROM moves)
+        FROM moves
         GROUP BY 1
         """,  # noqa: S608 - a literal of ours
         [list(EDGES)],
@@ -56,16 +61,10 @@ def price_moves(db: Connection) -> PriceMoves:
     if not counted:
         return NO_MOVES
     counts = [0] * (len(EDGES) + 1)
-    for bucket, moved, _ in counted:
+    for bucket, moved, *_ in counted:
         counts[bucket] = moved
-    kept = sum(leaping for *_, leaping in counted)
-    (median,) = db.execute(
-        f"""
-        SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY abs({_HUNDREDTHS}))
-        FROM decided
-        WHERE moved_from IS NOT NULL
-        """  # noqa: S608 - a literal of ours
-    ).fetchone() or (0,)
+    kept = sum(leaping for _, _, leaping, _ in counted)
+    *_, median = counted[0]
     largest = _moves(db, "moved_from IS NOT NULL", _FOLD, MOST_MOVES_LISTED)
     leaps = _moves(db, "leaps", "line", MOST_LEAPS_LISTED) if kept else ()
     return PriceMoves(
@@ -81,7 +80,7 @@ def _moves(
         f"""
         SELECT s.sku, d.line, d.currency, d.moved_from, d.moved_to, d.leaps
         FROM (
-            SELECT *
+            SELECT line, currency, moved_from, moved_to, leaps
             FROM decided
             WHERE {which}
             ORDER BY {order}

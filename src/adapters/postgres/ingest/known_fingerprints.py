@@ -122,8 +122,8 @@ class Matched:
         """How many products were matched."""
         return int(self._seen.sum())
 
-    def keep_unmatched(self, db: Connection) -> None:
-        """Fills the table of the products that no record matched, `unmatched`."""
+    def keep_unmatched(self, db: Connection) -> int:
+        """Fills the table of the products that no record matched, `unmatched`; their number."""
         ids = self.known.ids[~self._seen]
         rows = np.empty(len(ids), _COPIED_ID)
         rows["fields"], rows["length"], rows["id"] = 1, ID.itemsize, ids
@@ -133,18 +133,24 @@ class Matched:
         ):
             copy.write(_COPY_BEGINS + rows.tobytes() + _COPY_ENDS)
         analyse_if_many(db, "unmatched", len(ids))
+        return len(ids)
 
-    def contested(self, db: Connection) -> tuple[int, ...]:
-        """The numbers of the products that the file brings more than once, in whatever form."""
-        rows = db.execute(
-            """
-            SELECT m.product_id
-            FROM matched m
-            WHERE NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = m.product_id)
-            """
-        )
-        ids = {product_id.bytes for (product_id,) in rows}
-        again = self.known.numbers_of(ids) if ids else ()
+    def contested(self, db: Connection, *, elsewhere: bool) -> tuple[int, ...]:
+        """The numbers of the products that the file brings more than once, in whatever form.
+
+        `elsewhere`: records may have products that aren't among the unmatched ones.
+        """
+        again: tuple[int, ...] = ()
+        if elsewhere:
+            rows = db.execute(
+                """
+                SELECT m.product_id
+                FROM matched m
+                WHERE NOT EXISTS (SELECT FROM unmatched u WHERE u.product_id = m.product_id)
+                """
+            )
+            ids = {product_id.bytes for (product_id,) in rows}
+            again = self.known.numbers_of(ids) if ids else ()
         return tuple(sorted({*again, *self._twice}))
 
 
