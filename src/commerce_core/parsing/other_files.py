@@ -82,15 +82,14 @@ _MESSAGE: Final = re.compile(
     r"|ERROR [0-9]{4} \([0-9A-Z]{5}\).{0,200})",
     re.DOTALL,
 )
-BREAKS_OFF: Final = (
-    r"^[ \t]*(?:<[^<>]*>[ \t]*)*(?:(?:PHP )?(?:Warning|Notice|Deprecated|Fatal error|Parse error|"
+ERROR_BEGINS: Final = (
+    r"(?:(?:<[^<>]*>[ \t]*)*(?:(?:PHP )?(?:Warning|Notice|Deprecated|Fatal error|Parse error|"
     r"(?:Recoverable|Catchable) fatal error)(?:</b>)?:[ \t]|Traceback \(most recent call last\):|"
-    r"Exception in thread |ERROR [0-9]{4} \([0-9A-Z]{5}\))|^[ \t]*(?i:<!doctype html|<html[ >])"
+    r"Exception in thread |ERROR [0-9]{4} \([0-9A-Z]{5}\))|(?i:<!doctype html|<html[ >]))"
 )
-"""How a record's first cell begins where an error of the program that writes the file stands.
-
-It means the same to Python and to polars.
-"""
+"""How an error of the program that writes the file begins; it means the same to polars."""
+BREAKS_OFF: Final = rf"^[ \t]*{ERROR_BEGINS}"
+"""How a record's first cell begins where such an error stands."""
 _WEB_ARCHIVE: Final = re.compile(_BLANK + r"MIME-Version:\s*1\.0\s", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]*>")
 _ARRAY: Final = re.compile(_BLANK + r"\[\s*(?:[\[\]\"]|-?[0-9]|true\b|false\b|null\b)")

@@ -6,9 +6,9 @@ record.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from commerce_core.base.text import BLANKS, squash
 from commerce_core.profiles.profile import TEMPLATE_PART
@@ -205,3 +205,42 @@ Extractor = (
     | Template
     | SkuOrTemplate
 )
+
+
+def moved(gather: Extractor, places: Mapping[int, int]) -> Extractor:
+    """What makes the same text of records whose cells stand in other places.
+
+    KeyError if it is made of a cell that has no place there.
+    """
+
+    def several(indexes: Iterable[int]) -> tuple[int, ...]:
+        return tuple(places[index] for index in indexes)
+
+    def perhaps(index: int | None) -> int | None:
+        return None if index is None else places[index]
+
+    match gather:
+        case Constant():
+            return gather
+        case Cell(index):
+            return Cell(places[index])
+        case FirstOf() | Joined() | Added():
+            return evolve(gather, indexes=several(gather.indexes))
+        case OptionPairs(pairs):
+            return OptionPairs(
+                tuple(
+                    (name if isinstance(name, Constant) else Cell(places[name.index]), perhaps(i))
+                    for name, i in pairs
+                )
+            )
+        case AttributeMap(named):
+            return AttributeMap(tuple((name, places[index]) for name, index in named))
+        case RequireColumns(needs, inner):
+            return RequireColumns(several(needs), moved(inner, places))
+        case UnlessPositive(indexes, inner):
+            return UnlessPositive(several(indexes), moved(inner, places))
+        case Template(literals, parts):
+            return Template(literals, tuple(map(perhaps, parts)))
+        case SkuOrTemplate(inner, templates):
+            made = (Template(t.literals, tuple(map(perhaps, t.places))) for t in templates)
+            return SkuOrTemplate(moved(inner, places), tuple(made))

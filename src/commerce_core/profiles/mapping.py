@@ -25,6 +25,7 @@ from commerce_core.profiles.extractors import (
     SkuOrTemplate,
     Template,
     UnlessPositive,
+    moved,
 )
 from commerce_core.profiles.profile import MOST_LEVELS, TEMPLATE_PART, Column, Profile
 from commerce_core.schema.fields import FIELDS, Amount, Attributes, Field, Grams, Mode
@@ -81,6 +82,15 @@ class FieldMapping:
             index in lacks for index in self.needs
         )
 
+    def moved(self, places: Mapping[int, int]) -> "FieldMapping":
+        """How records feed it whose cells stand in other places; KeyError if one has none."""
+        return evolve(
+            self,
+            indexes=tuple(places[index] for index in self.indexes),
+            gather=moved(self.gather, places),
+            needs=tuple(places[index] for index in self.needs),
+        )
+
 
 @frozen
 class HeaderMapping:
@@ -115,6 +125,20 @@ class HeaderMapping:
     def index_of(self, header: str) -> int | None:
         """The index of the column with that header, if the file has it."""
         return self.find(header)
+
+    def moved(self, header: Sequence[str], places: Mapping[int, int]) -> "HeaderMapping":
+        """What feeds each field under another header, in which the same columns stand elsewhere.
+
+        `places` has the place there of each column that is in both. KeyError if another one is
+        used, also later, when it is looked for by its name.
+        """
+
+        def find(name: str) -> int | None:
+            index = self.find(name)
+            return None if index is None else places[index]
+
+        fields = {name: fed.moved(places) for name, fed in self.field_mappings.items()}
+        return evolve(self, header=tuple(header), field_mappings=fields, find=find)
 
 
 def map_header(
