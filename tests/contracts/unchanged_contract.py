@@ -1,7 +1,7 @@
 """What is promised of fingerprints and first loads: they change nothing but how long it takes."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -45,16 +45,24 @@ ROWS = (
     "",
 )
 """Records that are unchanged, changed, warned of, rejected, deleted, blank; some of one sku."""
+FORMS: Sequence[Callable[[str], str]] = (
+    str,
+    lambda line: f"{line},note",
+    lambda line: f"note,{line}",
+    lambda line: line.replace(",", ",x,", 1),
+    lambda line: ",".join(reversed(line.split(",", 1))),
+)
+"""What a line may look like: as it is, with a column more somewhere, or with the sku at its end."""
 FILES = st.lists(
     st.tuples(
         st.sampled_from(["full", "delta"]),
-        st.sampled_from(["", ",note"]),
+        st.sampled_from(FORMS),
         st.lists(st.sampled_from(ROWS), max_size=9),
     ),
     min_size=1,
     max_size=5,
 )
-"""Files of either mode, some with a column that nobody asked for, whose records are alike."""
+"""Files of either mode and in all forms, whose records are alike."""
 LIMIT = 1_000
 
 
@@ -71,6 +79,8 @@ class Shop:
     """What was reported of each feed: its summary, and its first problems."""
     unsellable: list[Mapping[NotSellable, int]] = field(factory=list, eq=False)
     """How many of the products that each feed wrote can't be sold, by reason."""
+    headers: dict[Mode, tuple[str, ...]] = field(factory=dict, eq=False)
+    """The columns of its last feed in each mode."""
 
     def feed(self, mode: Mode, rows: Sequence[str]) -> Plan:
         """Takes some records into the catalog, and tells what they did."""
@@ -81,7 +91,17 @@ class Shop:
         body = text.encode() if isinstance(text, str) else text
         feed = samples.received(self.store, self.source, mode=mode)
         with self.store.begin() as unit:
-            return self._load(unit, feed, body) or self._compare(unit, feed, body)
+            plan = self._load(unit, feed, body) or self._compare(unit, feed, body)
+        self.headers[mode] = self._open(body, mode).header.mapping.header
+        return plan
+
+    def matched(self, body: str | bytes, mode: Mode = "full") -> int:
+        """How many records of a file would be recognised."""
+        body = body.encode() if isinstance(body, str) else body
+        with self.store.begin(dry_run=True) as unit:
+            known = unit.products.fingerprints(self.source.partner_id, self.source.source_id)
+            batches = self._open(body, mode).batches(known, self.headers.get(mode, ()))
+            return sum(len(batch.matched) for batch in batches)
 
     def _load(self, unit: UnitOfWork, feed: Feed, body: bytes) -> Plan | None:
         if not self.recognises:
@@ -104,7 +124,8 @@ class Shop:
         while True:
             reading = self._open(body, feed.mode)
             context, progress = feed_context(feed, reading), RunProgress(lambda: T0, len(body))
-            batches = progress.counted(reading.batches(known), ignore_progress)
+            coming = reading.batches(known, self.headers.get(feed.mode, ()))
+            batches = progress.counted(coming, ignore_progress)
             plan = unit.products.compare(context, batches, LIMIT)
             if not plan.contested:
                 self.reports.append((progress.summary(plan, reading), progress.problems_with(plan)))
@@ -148,13 +169,16 @@ class TestMatching:
     @settings(max_examples=scaled(40), suppress_health_check=ONE_STORE_AND_ANOTHER)
     @given(files=FILES)
     def test_recognising_records_changes_nothing(
-        self, store: Store, engine: FeedEngine, files: list[tuple[Mode, str, list[str]]]
+        self,
+        store: Store,
+        engine: FeedEngine,
+        files: list[tuple[Mode, Callable[[str], str], list[str]]],
     ):
         """Plans, products, reports of problems: all is as if everything had been read."""
         quick = Shop(store, samples.settled(store)[1], engine, recognises=True)
         plain = Shop(store, samples.settled(store)[1], engine, recognises=False)
-        for mode, more, rows in files:
-            text = "\n".join(line and line + more for line in (HEADER, *rows, ""))
+        for mode, form, rows in files:
+            text = "\n".join(line and form(line) for line in (HEADER, *rows, ""))
             assert told(quick.take(mode, text)) == told(plain.take(mode, text))
             assert quick.reports[-1] == plain.reports[-1]
             assert quick.catalog() == plain.catalog()
@@ -173,6 +197,31 @@ class TestMatching:
             == {"negative_quantity": 1}
         )
         assert (problem.line, problem.column, problem.value) == (2, "quantity", "-1")
+
+    def test_what_was_read_before_is_recognised_in_another_form(
+        self, store: Store, engine: FeedEngine
+    ):
+        """And afterwards in that one; but not what has lost a cell."""
+        rows = (*ROWS[2:4], 'E,"Chair, tall",30,1,"Two\nlines",', *ROWS[7:8])
+        for form in FORMS[1:]:
+            shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+            shop.feed("full", rows)
+            text = "\n".join(line and form(line) for line in (HEADER, *rows, ""))
+            assert (shop.matched(text), shop.matched(text, "delta")) == (4, 0)
+            assert shop.matched(text.replace("Lamp", "Lump")) == 3
+            assert shop.matched("\n".join((form(HEADER), *rows, ""))) == 0
+            assert shop.take("full", text).unchanged == 4
+            summary, (problem,) = shop.reports[-1]
+            assert summary.problems_by_code == {"negative_quantity": 1}
+            assert (problem.line, problem.column, problem.value) == (6, "quantity", "-1")
+
+    def test_a_new_column_that_is_used_is_read(self, store: Store, engine: FeedEngine):
+        shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
+        shop.feed("full", ROWS[2:4])
+        text = "\n".join((f"{HEADER},mpn", f"{ROWS[2]},", f"{ROWS[3]},7", ""))
+        assert shop.matched(text) == 0
+        plan = shop.take("full", text)
+        assert (plan.updated, plan.unchanged) == (1, 1)
 
     def test_a_record_with_an_error_is_read_each_time(self, store: Store, engine: FeedEngine):
         shop = Shop(store, samples.settled(store)[1], engine, recognises=True)
@@ -226,7 +275,4 @@ class TestMatching:
 
     def matched(self, shop: Shop, rows: Sequence[str], mode: Mode = "full") -> int:
         """How many of these records would be recognised."""
-        body = "\n".join((HEADER, *rows, "")).encode()
-        with shop.store.begin(dry_run=True) as unit:
-            known = unit.products.fingerprints(shop.source.partner_id, shop.source.source_id)
-            return sum(len(batch.matched) for batch in shop._open(body, mode).batches(known))
+        return shop.matched("\n".join((HEADER, *rows, "")), mode)

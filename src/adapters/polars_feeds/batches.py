@@ -14,6 +14,7 @@ from attrs import frozen
 from adapters.polars_feeds.kinds import type_of
 from adapters.polars_feeds.known_warnings import NO_WARNINGS, KnownWarnings
 from adapters.polars_feeds.reject_buffer import REJECTS
+from commerce_core.parsing.fingerprints import NONE_RENEWED, Renewed
 from commerce_core.profiles.mapping import HeaderMapping
 from commerce_core.schema.fields import BY_NAME
 from commerce_core.schema.problems import Noted, Problem
@@ -85,6 +86,7 @@ class ColumnBatch:
     fates: Counter[str]
     reasons: Counter[str]
     warned: KnownWarnings = NO_WARNINGS
+    renewed: Renewed = NONE_RENEWED
 
     @property
     def records_read(self) -> int:

@@ -20,7 +20,7 @@ from adapters.polars_feeds.prepared import PreparedReading
 from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import PICTURES_OF_OTHERS, TableReader
-from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
+from adapters.polars_feeds.unchanged import ENGINE, Matcher, renewed_among, unmarked
 from commerce_core.parsing.batching import text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import (
@@ -37,7 +37,6 @@ from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import RawRecord
 from commerce_core.parsing.reader import Header
 from commerce_core.parsing.record_reader import RecordReader
-from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.parsing.unforeseen import NOT_OF_FILE, guarded
 from commerce_core.schema.problems import Problem
@@ -106,11 +105,13 @@ class ColumnReading:
         """That many records had to be split one by one, which takes longer."""
         return self._others.notes
 
-    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
+    def batches(
+        self, known: FingerprintIndex = NO_FINGERPRINTS, former: Sequence[str] = ()
+    ) -> Iterator[ColumnBatch]:
         """A batch for each piece, more where it doesn't fit."""
-        fingerprinted = fingerprinting(ENGINE, self.header)
-        if fingerprinted:
-            self._mark = self._others.mark = Matcher(fingerprinted, known)
+        matcher = Matcher.of(self.header, known, former)
+        if matcher is not None:
+            self._mark = self._others.mark = matcher
         elif self._completing is not None:
             # Of others, what they take isn't in their text. They have no fingerprint.
             completed = Fingerprinting.of(ENGINE, meaning_of(self.header))
@@ -197,7 +198,8 @@ class ColumnReading:
         parts = [*others.parts, self._read(unknown)] if len(unknown) else others.parts
         fates = some.fates + found.fates + others.fates + Counter(skipped=heads)
         reasons = some.reasons + found.reasons + others.reasons + Counter({WITH_VARIANTS: heads})
-        return ColumnBatch(mapping, parts, known, fates, reasons, warned)
+        renewed = renewed_among(marked)
+        return ColumnBatch(mapping, parts, known, fates, reasons, warned, renewed)
 
     def _read_others(self, others: Sequence[Prepared]) -> ColumnBatch:
         """A few records, read one by one."""

@@ -27,7 +27,7 @@ from adapters.polars_feeds.skipping import offers_in
 from adapters.polars_feeds.splits import Splits
 from adapters.polars_feeds.splitting import Dialect, Split
 from adapters.polars_feeds.tables import TableReader
-from adapters.polars_feeds.unchanged import ENGINE, Matcher, is_long
+from adapters.polars_feeds.unchanged import Matcher, is_long, renewed_among, unmarked
 from commerce_core.parsing.batching import RECORDS_OF_BATCH
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.delimited import Delimited
@@ -43,7 +43,6 @@ from commerce_core.parsing.reader import (
     open_feed,
 )
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Rows, RowWriter
 from commerce_core.parsing.sheets import Sheet
 from commerce_core.parsing.totals import Adding
@@ -188,13 +187,13 @@ class PolarsReading:
             return ()
         return (f"{self._one_by_one:,} records were read one by one, since they are odd.",)
 
-    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
+    def batches(
+        self, known: FingerprintIndex = NO_FINGERPRINTS, former: Sequence[str] = ()
+    ) -> Iterator[ColumnBatch]:
         """The batches; the rejected records are kept for the report."""
-        fingerprinted = fingerprinting(ENGINE, self.header)
         if not len(known):
             self._chunks.begin_small()
-        if fingerprinted:
-            self._splits.mark = Matcher(fingerprinted, known)
+        self._splits.mark = Matcher.of(self.header, known, former) or unmarked
         for batch in guarded(self.unkept(), lambda: self._chunks.line):
             self._kept.add(batch.rejects())
             yield batch
@@ -251,7 +250,8 @@ class PolarsReading:
             records, self._codes, lambda rows: self._some(records[rows]).problems(NO_LIMIT)
         )
         # A batch of none too, so that progress is shown.
-        yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter(), warned)
+        renewed = renewed_among(records)
+        yield ColumnBatch(self.header.mapping, (), known, Counter(), Counter(), warned, renewed)
         if self._are_enough():
             yield from self._unknown_ones()
 

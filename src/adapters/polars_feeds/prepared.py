@@ -19,7 +19,7 @@ from adapters.polars_feeds.known_warnings import NO_WARNINGS, KnownWarnings
 from adapters.polars_feeds.parsing import cell
 from adapters.polars_feeds.splitting import Mark
 from adapters.polars_feeds.tables import LACKING, PICTURES_OF_OTHERS, TableReader
-from adapters.polars_feeds.unchanged import ENGINE, Matcher, unmarked
+from adapters.polars_feeds.unchanged import Matcher, renewed_among, unmarked
 from commerce_core.base.text import BLANKS
 from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
@@ -28,7 +28,6 @@ from commerce_core.parsing.prepared import Prepared
 from commerce_core.parsing.raw_records import without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
-from commerce_core.parsing.reference import fingerprinting
 from commerce_core.parsing.reject_rows import Reread, Rows, RowWriter
 from commerce_core.parsing.unforeseen import NOT_OF_FILE
 from commerce_core.schema.fields import bits_of
@@ -79,11 +78,11 @@ class PreparedReading:
             return ()
         return (f"{self._records:,} records were split one by one, since {self._why}.",)
 
-    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[ColumnBatch]:
+    def batches(
+        self, known: FingerprintIndex = NO_FINGERPRINTS, former: Sequence[str] = ()
+    ) -> Iterator[ColumnBatch]:
         """Some thousand records at a time, fewer if they are long."""
-        fingerprinted = fingerprinting(ENGINE, self.header)
-        if fingerprinted:
-            self.mark = Matcher(fingerprinted, known)
+        self.mark = Matcher.of(self.header, known, former) or self.mark
         yield from self.read(self._reader.prepared)
 
     def read(self, records: Iterable[Prepared]) -> Iterator[ColumnBatch]:
@@ -124,7 +123,8 @@ class PreparedReading:
             return ColumnBatch(self.header.mapping, [odd], _NONE_KNOWN, fates, reasons)
         known = marked["number"].drop_nulls()
         warned = KnownWarnings.among(marked, self._codes, partial(self._problems, offers))
-        return ColumnBatch(self.header.mapping, parts, known, fates, reasons, warned)
+        renewed = renewed_among(marked)
+        return ColumnBatch(self.header.mapping, parts, known, fates, reasons, warned, renewed)
 
     def _problems(self, offers: Sequence[Prepared], rows: pl.Series) -> Iterator[Problem]:
         """The problems of the offers in these rows."""

@@ -4,7 +4,7 @@ Nearly always the file is read once. What has to begin anew (a first load that t
 none, records that no fingerprint can decide) opens it again, and nothing counted before remains.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Self
 
@@ -79,14 +79,16 @@ class FeedFile:
         known: FingerprintIndex = NO_FINGERPRINTS,
         overtaken: frozenset[str] = frozenset(),
         tell: Tell = ignore_progress,
+        former: Sequence[str] = (),
     ) -> Iterator[Batch]:
         """All its records, from the first one; they are counted, and `tell` shows the progress.
 
-        Records whose fingerprint is known are matched, and offers of `overtaken` skus marked.
+        Records whose fingerprint is known are matched, also by what they would have been under
+        `former` columns, and offers of `overtaken` skus marked.
         """
         if self._is_taken:
             self._opened.close()
             self._open()
         self._is_taken = True
-        batches = without_overtaken(self.reading.batches(known), overtaken)
+        batches = without_overtaken(self.reading.batches(known, former), overtaken)
         yield from self.progress.counted(batches, tell)

@@ -167,7 +167,7 @@ class Ingest:
         basis = planning.basis(unit, run)
         loaded = self._load(unit, run, publication) if may_load(run, basis) else None
         plan = loaded or planning.plan(unit, run, basis)
-        planned = planning.judged(unit, run, basis, plan)
+        planned = planning.judged(run, basis, plan)
         progress, summary = run.file.progress, planned.summary
         if plan.rejected:
             summary = _with_report(summary, self._report(unit, job, run, plan))

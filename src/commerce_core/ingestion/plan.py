@@ -153,11 +153,17 @@ class Basis:
     """What a feed is compared with.
 
     `known` are the fingerprints by which its records are matched, `baseline` is the feed whose form
-    it is held against (see `Feeds.baseline`).
+    it is held against (see `Feeds.baseline`), and `before` is the summary of that feed.
     """
 
     known: FingerprintIndex
     baseline: Feed | None
+    before: Summary | None = None
+
+    @property
+    def former(self) -> Sequence[str]:
+        """The columns of the source's file before, under which records may be known."""
+        return self.before.columns if self.before else ()
 
 
 def may_load(run: Run, basis: Basis) -> bool:
@@ -286,7 +292,9 @@ class Planning:
         known: FingerprintIndex = NO_FINGERPRINTS
         if run.kind != "validate" and not run.overtaken.skus and not small:
             known = unit.products.fingerprints(run.feed.partner_id, run.feed.source_id)
-        return Basis(known, unit.feeds.baseline(run.feed.source_id, run.feed.mode))
+        baseline = unit.feeds.baseline(run.feed.source_id, run.feed.mode)
+        before = summary_of(unit, baseline.feed_id) if baseline else None
+        return Basis(known, baseline, before)
 
     def plan(self, unit: UnitOfWork, run: Run, basis: Basis) -> Plan:
         """What the feed would do; FileRefused where it can't be taken as a whole.
@@ -297,13 +305,13 @@ class Planning:
             return _validated(run)
         known = basis.known
         while True:
-            batches = run.file.batches(known, run.overtaken.skus, run.tell)
+            batches = run.file.batches(known, run.overtaken.skus, run.tell, basis.former)
             plan = unit.products.compare(run.context, batches, MOST_COMPARED_KEPT)
             if not plan.contested:
                 return plan
             known = known.without(plan.contested)
 
-    def judged(self, unit: UnitOfWork, run: Run, basis: Basis, plan: Plan) -> Planned:
+    def judged(self, run: Run, basis: Basis, plan: Plan) -> Planned:
         """The plan with its summary and the verdicts of the guards.
 
         FileRefused `row_count`, or `preset_needed` if the source has never had a profile.
@@ -314,8 +322,7 @@ class Planning:
         _check_row_count(run.feed, progress.records_read - progress.fates["blank"])
         if run.kind != "validate":
             progress.stage("compare", progress.records_read)
-        before = summary_of(unit, basis.baseline.feed_id) if basis.baseline else None
-        summary = progress.summary(plan, run.file.reading)
+        before, summary = basis.before, progress.summary(plan, run.file.reading)
         if before is not None and not run.feed.returned:
             summary = evolve(summary, drift=drift_between(before, summary))
         summary = evolve(summary, notes=(*summary.notes, *run.notes(summary)))

@@ -30,6 +30,20 @@ Fingerprint = tuple[int, int]
 Match = tuple[int, int]
 """The number of a fingerprint in an index, and the code of its record's warnings, 0 if none."""
 
+
+@frozen
+class Renewed:
+    """Matched records that will be matched by another text from now on, in any order.
+
+    By column: the numbers that they matched, and the halves of the fingerprints that they have now.
+    """
+
+    numbers: Sequence[int] = ()
+    upper: Sequence[int] = ()
+    lower: Sequence[int] = ()
+
+
+NONE_RENEWED: Final = Renewed()
 REMEMBERED: Final = (
     "exponent_number",
     "negative_quantity",

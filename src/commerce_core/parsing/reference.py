@@ -14,15 +14,21 @@ from commerce_core.parsing.batching import batched, size_of, text_of_batch
 from commerce_core.parsing.decoding import OpenRaw, Text
 from commerce_core.parsing.fingerprints import (
     NO_FINGERPRINTS,
+    NONE_RENEWED,
+    Fingerprint,
     FingerprintIndex,
     Fingerprinting,
+    Match,
+    Renewed,
     with_warnings,
 )
 from commerce_core.parsing.meaning import meaning_of
 from commerce_core.parsing.prepared import Prepared
+from commerce_core.parsing.raw_records import without_end
 from commerce_core.parsing.reader import Header, Reader, open_feed
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
+from commerce_core.parsing.respelling import Respelling, respelling_of
 from commerce_core.schema.fields import Value
 from commerce_core.schema.listed_problems import listed
 from commerce_core.schema.problems import Noted, Problem
@@ -39,6 +45,7 @@ class RecordBatch:
     records: Sequence[Record]
     matched: Sequence[int] = ()
     warned: Sequence[Record] = ()
+    renewed: Renewed = NONE_RENEWED
 
     @property
     def records_read(self) -> int:
@@ -122,12 +129,14 @@ class ReferenceReading:
         """Nothing: all records are read in the same way."""
         return ()
 
-    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[RecordBatch]:
+    def batches(
+        self, known: FingerprintIndex = NO_FINGERPRINTS, former: Sequence[str] = ()
+    ) -> Iterator[RecordBatch]:
         """Some thousand records at a time, fewer if they are long."""
-        fingerprint = fingerprinting("reference", self.header)
+        recognise = _Recognising.of(self.header, known, former)
         most = text_of_batch(self.header.terms.profile)
         for chunk in batched(self._reader.prepared, size_of, most):
-            yield self._batch(chunk, known, fingerprint)
+            yield self._batch(chunk, recognise)
 
     def report(self, write: RowWriter, again: OpenRaw) -> Iterator[Rows]:
         """All records are read again, since nothing is kept of them."""
@@ -135,28 +144,63 @@ class ReferenceReading:
             reader = open_feed(raw, self._terms)
             yield from write((p, reader.read(p).problems) for p in reader.prepared)
 
-    def _batch(
-        self, chunk: Iterable[Prepared], known: FingerprintIndex, fingerprint: Fingerprinting | None
-    ) -> RecordBatch:
+    def _batch(self, chunk: Iterable[Prepared], recognise: "_Recognising | None") -> RecordBatch:
         records: list[Record] = []
         matched: list[int] = []
         warned: list[Record] = []
+        renewed: list[tuple[int, int, int]] = []
         for prepared in chunk:
-            if fingerprint is None or prepared.fate is not None or prepared.raw.cells is None:
+            if recognise is None or prepared.fate is not None or prepared.raw.cells is None:
                 records.append(self._reader.read(prepared))
                 continue
-            text = fingerprint(prepared.raw.sent)
-            match = known.match(text)
+            own = recognise.own(prepared.raw.sent)
+            match, is_former = recognise(prepared.raw.sent, own)
             if match is None:
                 record = self._reader.read(prepared)
-                print_ = with_warnings(text, record.problems)
-                records.append(evolve(record, fingerprint=print_))
+                records.append(evolve(record, fingerprint=with_warnings(own, record.problems)))
                 continue
             number, warnings = match
             matched.append(number)
+            if is_former:
+                renewed.append((number, own[0], own[1] ^ warnings))
             if warnings:
                 warned.append(self._reader.read(prepared))
-        return RecordBatch(records, matched, warned)
+        return RecordBatch(records, matched, warned, _by_column(renewed))
+
+
+def _by_column(rows: Sequence[tuple[int, int, int]]) -> Renewed:
+    return Renewed(*zip(*rows, strict=True)) if rows else NONE_RENEWED
+
+
+@frozen
+class _Recognising:
+    """Says which product a record is known to be, by its own text or by its former one."""
+
+    own: Fingerprinting
+    _known: FingerprintIndex
+    _former: tuple[Respelling, Fingerprinting] | None
+
+    @classmethod
+    def of(
+        cls, header: Header, known: FingerprintIndex, former: Sequence[str]
+    ) -> "_Recognising | None":
+        """For the records below a header; None if they can't have fingerprints."""
+        own, respelling = fingerprinting("reference", header), respelling_of(header, former)
+        if own is None:
+            return None
+        if respelling is None:
+            return cls(own, known, None)
+        return cls(own, known, (respelling, Fingerprinting.of("reference", respelling.meaning)))
+
+    def __call__(self, sent: str, own: Fingerprint) -> tuple[Match | None, bool]:
+        """What a record matches, by the hash of its own text or else of its former one."""
+        match = self._known.match(own)
+        if match is not None or self._former is None:
+            return match, False
+        respelling, fingerprint = self._former
+        text = respelling(without_end(sent))
+        match = None if text is None else self._known.match(fingerprint(text))
+        return match, match is not None
 
 
 @frozen

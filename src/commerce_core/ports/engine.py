@@ -7,7 +7,8 @@ A batch is a run of records in the order of the file. Iterating it yields its of
 that is the reference. A batch may also give the same as columns through the Arrow C stream
 protocol; a store that understands them makes no Python object per record. A record whose
 fingerprint matches isn't read at all: the batch has only its number, and the warnings that it had
-when it was read.
+when it was read. A record has a text of its own, and after the columns have changed perhaps another
+one, which it would have had before.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from commerce_core.parsing.decoding import OpenRaw, Text
-from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex
+from commerce_core.parsing.fingerprints import NO_FINGERPRINTS, FingerprintIndex, Renewed
 from commerce_core.parsing.reader import Header
 from commerce_core.parsing.record_reader import Terms
 from commerce_core.parsing.reject_rows import Rows, RowWriter
@@ -44,6 +45,11 @@ class Batch(Protocol):
     @property
     def matched(self) -> Sequence[int]:
         """The numbers of the known fingerprints that its records matched, one for each."""
+        ...
+
+    @property
+    def renewed(self) -> Renewed:
+        """Those of `matched` that were known by their text under a former header."""
         ...
 
     @property
@@ -128,10 +134,13 @@ class Reading(Protocol):
         """What a person should know about how it was read; complete at the end."""
         ...
 
-    def batches(self, known: FingerprintIndex = NO_FINGERPRINTS) -> Iterator[Batch]:
+    def batches(
+        self, known: FingerprintIndex = NO_FINGERPRINTS, former: Sequence[str] = ()
+    ) -> Iterator[Batch]:
         """All records in batches, once; FileRefused where the file as a whole is unreadable.
 
-        A record whose fingerprint is known isn't read: its batch has only the number.
+        A record whose fingerprint is known isn't read: its batch has only the number. `former` are
+        the names of the columns of the source's file before, under which most became known.
         """
         ...
 

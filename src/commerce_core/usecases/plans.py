@@ -119,7 +119,7 @@ def rehearsed(
                 detail = f"A newer full feed, as of {as_of}, has been applied already."
                 raise Conflict(detail, "This file would change nothing.", code="superseded")
             basis = planning.basis(unit, run)
-            planned = planning.judged(unit, run, basis, planning.plan(unit, run, basis))
+            planned = planning.judged(run, basis, planning.plan(unit, run, basis))
     if planned.saved is None:
         raise AssertionError("a feed that was compared has a plan")
     return planned.saved

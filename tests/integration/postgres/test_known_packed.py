@@ -199,6 +199,7 @@ def test_what_was_read_under_another_header_is_recognised_from_then_on(store: Po
     wider = "\n".join(line and f"{line},x" for line in numbered(40).split("\n"))
     assert shop.take("full", wider).unchanged == 40
     assert matched(shop, wider) == 40
+    assert matched(shop, numbered(40)) == 0
 
 
 def test_what_was_read_without_a_look_at_what_is_known_takes_nothing_from_it(store: PostgresStore):

@@ -117,7 +117,7 @@ def compare(
     # A feed that is read without fingerprints, a small delta, will be so the next time too.
     if not matched:
         return Comparison(plan, staged)
-    agreed = agreeing.found if agreeing else ()
+    agreed = [*matched.renewed, *(agreeing.found if agreeing else ())]
     reread = plan.unchanged - matched.count + sum(map(len, agreed))
     found = matched.count > 0
     return Comparison(plan, staged, reread, matched=found, known=known, agreed=agreed)

@@ -19,12 +19,13 @@ from adapters.postgres.ingest.fingerprint_entries import ID, IN_STOCK, Entries, 
 from adapters.postgres.ingest.known_packed import STATE, current_entries, fetch_entries
 from adapters.postgres.ingest.match import AT_PLACE, owner
 from adapters.postgres.ingest.session_tables import analyse_if_many
-from commerce_core.parsing.fingerprints import Fingerprint, IndexedFingerprints, Match
+from commerce_core.parsing.fingerprints import Fingerprint, IndexedFingerprints, Match, Renewed
 from commerce_core.plans.comparison import FeedContext
 from commerce_core.ports.engine import Batch
 
 _COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_ENDS: Final = b"\xff\xff"
+_RENEWED: Final = {"number": pl.UInt32, "upper": pl.Int64, "lower": pl.Int64}
 _COPIED_ID: Final = np.dtype([("fields", ">i2"), ("length", ">i4"), ("id", ID)])
 
 
@@ -92,11 +93,13 @@ def fetch_fingerprints(db: Connection, partner_id: str, source_id: str) -> Produ
 class Matched:
     """Which of the known products a file brings again, as its batches pass.
 
-    `without` are the numbers of those that have to be read.
+    `without` are the numbers of those that have to be read. `renewed` are the new fingerprints of
+    those that were known by a former one.
     """
 
     known: ProductFingerprints
     without: frozenset[int] = frozenset()
+    renewed: list[pl.DataFrame] = field(factory=list[pl.DataFrame], init=False)
     _seen: NDArray[np.bool_] = field(init=False)
     _twice: set[int] = field(factory=set[int], init=False)
 
@@ -104,10 +107,12 @@ class Matched:
         self._seen = np.zeros(len(self.known), np.bool_)
 
     def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; the numbers they matched are noted."""
+        """The batches; the numbers they matched are noted, and what is renewed."""
         for batch in batches:
             if len(batch.matched):
                 self.note(np.asarray(batch.matched, np.int64))
+            if len(batch.renewed.numbers):
+                self.renewed.append(_frame_of(batch.renewed))
             yield batch
 
     def note(self, numbers: NDArray[np.int64]) -> None:
@@ -152,6 +157,12 @@ class Matched:
             ids = {product_id.bytes for (product_id,) in rows}
             again = self.known.numbers_of(ids) if ids else ()
         return tuple(sorted({*again, *self._twice}))
+
+
+def _frame_of(renewed: Renewed) -> pl.DataFrame:
+    columns = (renewed.numbers, renewed.upper, renewed.lower)
+    whole = {name: np.asarray(c) for name, c in zip(_RENEWED, columns, strict=True)}
+    return pl.DataFrame(whole, schema_overrides=_RENEWED)
 
 
 def reread(db: Connection, feed_context: FeedContext) -> Entries:

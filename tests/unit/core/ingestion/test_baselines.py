@@ -1,7 +1,9 @@
 """What a source's file is compared with in form: its own last file in the same mode."""
 
 import io
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,8 @@ from commerce_core.catalog.export import ExportForm
 from commerce_core.catalog.product import ProductQuery
 from commerce_core.commerce import Commerce
 from commerce_core.feeds.job import Job
+from commerce_core.ingestion.feed_file import FeedFile
+from commerce_core.ports.engine import Batch
 from commerce_core.schema.fields import Mode
 from entrypoints.compose import open_platform
 from entrypoints.settings import Settings
@@ -94,6 +98,29 @@ def test_a_delta_is_compared_with_the_last_delta(commerce: Commerce):
     assert drifted(load(commerce, "sku,stock\nA-1,4\n", "delta")) == [
         ("column_added", "stock"),
         ("column_gone", "quantity"),
+    ]
+
+
+def test_records_are_also_known_by_the_columns_of_the_baseline(commerce: Commerce):
+    """In each mode, whatever file of the platform came back meanwhile."""
+    found: list[Sequence[str]] = []
+
+    def noted(file: FeedFile, *args: Any, **options: Any) -> Iterator[Batch]:  # noqa: ANN401 - whatever it takes
+        found.extend(args[3:])
+        return batches(file, *args, **options)
+
+    load(commerce, OWN.format("5.00"))
+    load(commerce, "sku,quantity\nA-1,4\n", "delta")
+    send(commerce, "export as full")
+    batches = FeedFile.batches
+    with patch.object(FeedFile, "batches", noted):
+        load(commerce, "note,sku,product_name,price,brand\nx,A-1,Cup,5.00,Acme\n")
+        load(commerce, "sku,note,quantity\nA-1,x,4\n", "delta")
+        load(commerce, "sku,note,quantity\nA-1,y,5\n", "delta")
+    assert found == [
+        ("sku", "product_name", "price", "brand"),
+        ("sku", "quantity"),
+        ("sku", "note", "quantity"),
     ]
 
 

@@ -13,6 +13,7 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.feeds.job import MOST_PROBLEMS_KEPT, Progress
 from commerce_core.ingestion import progress
 from commerce_core.ingestion.progress import RECORDS_BESIDE_BYTES, RunProgress
+from commerce_core.parsing.fingerprints import NONE_RENEWED, Renewed
 from commerce_core.schema.problems import Noted, Problem
 from commerce_core.schema.record import Record
 
@@ -28,6 +29,7 @@ class Pieces:
     records_read: int
     noted: Counter[Noted] = field(factory=Counter)
     matched: Sequence[int] = ()
+    renewed: Renewed = NONE_RENEWED
     fates: Counter[str] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)
     rejected: int = 0
