@@ -220,7 +220,7 @@ def roll(store: PostgresStore, db: psycopg.Connection[Any]) -> None:
             break
     seconds = perf_counter() - begun
     used = processor_seconds(db) - used
-    (rows,) = db.execute("SELECT count(*) FROM sales_rollups").fetchone() or (0,)
+    (rows,) = db.execute("SELECT count(*) FROM sales_blocks").fetchone() or (0,)
     print(
         f"rolled up {rolled:,} entries into {rows:,} rows in {seconds:.1f} s"
         f" ({used:.1f} s of the server's processor time):"

@@ -6,13 +6,14 @@ from the entries. Every time zone of today begins its hours and days at a quarte
 are sums of blocks.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import Final
+from itertools import groupby, pairwise
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
+M = TypeVar("M", int, datetime)
 QUARTER: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
 SPANS: Final = (
@@ -88,18 +89,21 @@ def cover(
     shorter ones: a day in Rome is an hour and a day in UTC, less an hour, instead of nine blocks.
     """
     ticks, sizes = [(bound - _EPOCH) // _TICK for bound in bounds], list(map(_ticks, spans))
-    blocks, rests = _Blocks(sizes), list[Rest]()
-    for period, (since, until) in enumerate(pairwise(ticks)):
-        if blocks.add_if_one(since, until):
+    blocks, rests, period = _Blocks(sizes), list[Rest](), 0
+    for start, size, count in stretches(ticks):
+        if blocks.add_if_one_each(start, size, count):
+            period += count
             continue
-        first, last = _up(since, sizes[0]), _down(until, sizes[0])
-        if first >= last:
-            first = last = until
-        if since < first:
-            rests.append(Rest(_at(since), _at(first), period))
-        if last < until:
-            rests.append(Rest(_at(last), _at(until), period))
-        blocks.add(first, last, period if beyond else None)
+        for since, until in pairwise(start + size * n for n in range(count + 1)):
+            first, last = _up(since, sizes[0]), _down(until, sizes[0])
+            if first >= last:
+                first = last = until
+            if since < first:
+                rests.append(Rest(_at(since), _at(first), period))
+            if last < until:
+                rests.append(Rest(_at(last), _at(until), period))
+            blocks.add(first, last, period if beyond else None)
+            period += 1
     return Cover(tuple(blocks.runs()), tuple(rests), tuple(blocks.surpluses))
 
 
@@ -131,12 +135,11 @@ class _Blocks:
         self._runs: dict[int, list[list[int]]] = {size: [] for size in sizes}
         self.surpluses: list[Surplus] = []
 
-    def add_if_one(self, since: int, until: int) -> bool:
-        """Whether a range is one block, which is added then; thousands of hours are."""
-        size = until - since
+    def add_if_one_each(self, since: int, size: int, count: int) -> bool:
+        """Whether ranges of a size are one block each, which are added then; thousands are."""
         is_one = size in self._runs and since % size == 0
         if is_one:
-            self._run(since, until, size)
+            self._run(since, since + size * count, size)
         return is_one
 
     def add(self, since: int, until: int, beyond_of: int | None, *, at_both: bool = False) -> None:
@@ -179,9 +182,18 @@ class _Blocks:
                 yield Run(size * _TICK, _at(since), _at(until))
 
 
-def bounds_of(starts: Iterable[datetime], since: datetime, until: datetime) -> list[datetime]:
-    """The bounds of the periods with those starts, within a range."""
-    return [max(since, start) for start in starts] + [until]
+def bounds_of(starts: Sequence[datetime], since: datetime, until: datetime) -> list[datetime]:
+    """The bounds of the periods with those starts, within a range that begins in the first."""
+    return [*(max(since, start) for start in starts[:1]), *starts[1:], until]
+
+
+def stretches(moments: Sequence[M]) -> Iterator[tuple[M, Any, int]]:
+    """Moments at regular intervals: the first, the step to the next, and the number of steps."""
+    at = 0
+    for step, steps in groupby(after - before for before, after in pairwise(moments)):
+        count = len(list(steps))
+        yield moments[at], step, count
+        at += count
 
 
 def _ticks(length: timedelta) -> int:

@@ -100,12 +100,14 @@ def periods(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterat
 
 
 def _starts(since: datetime, until: datetime, grain: Grain, zone: str) -> Iterator[datetime]:
-    """All of them; hours are counted on for a day, if the clocks don't change in it."""
+    """All of them; hours are counted on for a day, and days too, if no clocks change in it."""
     at, clocks = period_start(since, grain, zone), ZoneInfo(zone)
     while at < until:
         yield at
         if grain == "hour" and until - at > _DAY and _are_even(at, clocks):
             yield from (at + hour for hour in _HOURS)
+            at += _DAY
+        elif grain == "day" and _is_midnight(at + _DAY, clocks):
             at += _DAY
         else:
             at = _next_period(at, grain, zone)
@@ -115,6 +117,12 @@ def _are_even(at: datetime, clocks: ZoneInfo) -> bool:
     """Whether each hour of the day after a moment begins a whole number of hours after it."""
     local = at.astimezone(clocks)
     return not (local.minute or local.second or clock_changes(at, at + _DAY, clocks))
+
+
+def _is_midnight(at: datetime, clocks: ZoneInfo) -> bool:
+    """Whether the clocks show the first moment of a date, for the first time."""
+    local = at.astimezone(clocks)
+    return not (local.hour or local.minute or local.second or local.microsecond or local.fold)
 
 
 def _next_period(at: datetime, grain: Grain, zone: str) -> datetime:

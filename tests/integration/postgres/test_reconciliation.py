@@ -136,10 +136,10 @@ BREAKING: dict[str, tuple[str, ...]] = {
         ),
     ),
     "rollups_make_ledger": (
-        "UPDATE sales_rollups SET amount = amount + 1 WHERE dimension = 'all' AND span = 3600",
+        "UPDATE sales_blocks SET amount = amount + 1 WHERE dimension = 0 AND span = 3600",
     ),
-    "rollups_count_entries": ("UPDATE sales_reason_rollups SET entries = entries + 1",),
-    "rollups_count_orders": ("UPDATE sales_rollups SET orders = orders - 1",),
+    "rollups_count_entries": ("UPDATE sales_reason_blocks SET entries = entries + 1",),
+    "rollups_count_orders": ("UPDATE sales_blocks SET orders = orders - 1",),
     "units_are_held": ("UPDATE held_units SET units = units - 1",),
     "uses_are_counted": ("UPDATE price_rule_counters SET uses = uses + 1",),
     "money_is_counted": ("UPDATE price_rule_counters SET spent = spent + 1",),
@@ -223,10 +223,10 @@ def test_only_some_of_the_rows_that_fail_are_listed(
     "then",
     [
         # Entries of versions without transactions were committed before there were rollups.
-        "UPDATE sales_entries SET txid = NULL WHERE txid < (SELECT txid FROM sales_horizon)",
+        "UPDATE sales_entries SET txid = NULL WHERE txid < (SELECT txid FROM sales_blocks_horizon)",
         # A dump that was restored into another server, whose transaction ids begin anew.
-        "UPDATE sales_horizon SET txid = '9000000000000'",
-        "DELETE FROM sales_horizon; DELETE FROM sales_rollups; DELETE FROM sales_reason_rollups",
+        "UPDATE sales_blocks_horizon SET txid = '9000000000000'",
+        "TRUNCATE sales_blocks_horizon, sales_blocks, sales_reason_blocks",
     ],
 )
 def test_rollups_agree_with_the_ledger_wherever_the_horizon_is(

@@ -220,14 +220,25 @@ def test_a_database_restored_into_another_server_starts_again(
     roll_up(store)
     behind = connect()
     behind.execute("UPDATE sales_entries SET txid = '4611686018427387904'")
-    behind.execute("UPDATE sales_horizon SET txid = '4611686018427387905'")
-    behind.execute("UPDATE sales_rollups SET amount = amount + 1, orders = orders + 1")
+    behind.execute("UPDATE sales_blocks_horizon SET txid = '4611686018427387905'")
+    behind.execute("UPDATE sales_blocks SET amount = amount + 1, orders = orders + 1")
     count = assert_equal(store)
     add(store, some_order(chance)[0])
     assert assert_equal(store) > count
     until(lambda: roll_up(store) > count)
     assert_equal(store)
     assert roll_up(store) == 0
+
+
+def test_a_database_restored_before_anything_was_rolled_up_is_recognised_too(
+    store: PostgresStore, connect: Connect
+):
+    """Otherwise its entries were above the horizon until the new server's ids reach theirs."""
+    add(store, some_order(random.Random(8))[0])
+    connect().execute("UPDATE sales_entries SET txid = '4611686018427387904'")
+    count = assert_equal(store)
+    rolled_up(store, count)
+    assert_equal(store)
 
 
 class _Killed(Exception):

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.processes
 QUESTION = SalesQuestion(T0 - DAY, T0 + 40 * DAY)
 ORDERS = 40
 ROLLED = """
-    SELECT coalesce(sum(placed + back), 0)
-    FROM sales_rollups
-    WHERE dimension = 'all' AND span = 86400
+    SELECT coalesce(sum(placed), 0) + coalesce(sum(back), 0)
+    FROM sales_blocks
+    WHERE dimension = 0 AND span = 86400
     """
 """How many entries are in the rollups."""
 SETTLED = "SELECT bool_and(txid < pg_snapshot_xmin(pg_current_snapshot())) FROM sales_entries"

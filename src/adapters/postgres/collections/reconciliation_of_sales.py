@@ -141,7 +141,8 @@ PARTS: Final[LiteralString] = """
 ROLLUPS: Final[LiteralString] = """
     horizon AS MATERIALIZED (
         SELECT coalesce(
-            (SELECT txid FROM sales_horizon WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
+            (SELECT txid FROM sales_blocks_horizon
+             WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
             '0'::xid8
         ) AS txid
     ),
@@ -166,15 +167,20 @@ ROLLUPS: Final[LiteralString] = """
         FROM entry
         GROUP BY GROUPING SETS ((partner_id, currency), (currency))
     ),
-    rolled_sum AS (
-        SELECT dimension, span, partner_id, currency, sum(placed + back) AS entries,
-               sum(amount - back_cancelled - back_refunded) AS amount, sum(orders) AS orders
-        FROM sales_rollups
-        WHERE dimension <> 'rule'
-        GROUP BY 1, 2, 3, 4
+    rolled_sum (dimension, span, partner_id, currency, entries, amount, orders) AS (
+        SELECT (ARRAY['all', 'sales', 'product'])[dimension + 1], span, partner_id, currency,
+               coalesce(sum(placed), 0) + coalesce(sum(back), 0) AS entries,
+               (coalesce(sum(amount), 0) - coalesce(sum(back_cancelled), 0)
+                - coalesce(sum(back_refunded), 0)) * 0.0001
+               + coalesce(sum(exact[4]), 0) - coalesce(sum(exact[5]), 0)
+               - coalesce(sum(exact[6]), 0) AS amount,
+               coalesce(sum(orders), 0) AS orders
+        FROM sales_blocks
+        WHERE dimension < 3
+        GROUP BY sales_blocks.dimension, span, partner_id, currency
         UNION ALL
         SELECT 'reason', span, partner_id, currency, sum(entries), -sum(amount), 0
-        FROM sales_reason_rollups
+        FROM sales_reason_blocks
         WHERE NOT by_order
         GROUP BY 1, 2, 3, 4
     ),

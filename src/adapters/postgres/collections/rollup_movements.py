@@ -8,7 +8,8 @@ from typing import Final, LiteralString
 _HORIZON: Final[LiteralString] = """
     WITH horizon AS MATERIALIZED (
         SELECT coalesce(
-            (SELECT txid FROM sales_horizon WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
+            (SELECT txid FROM sales_blocks_horizon
+             WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
             '0'::xid8
         ) AS txid
     ),
@@ -65,9 +66,9 @@ SURPLUS: Final[LiteralString] = f"""
 """What blocks have beyond the ends of periods."""
 TAKEN_OFF: Final[LiteralString] = """
         UNION ALL
-        SELECT period, partner_id, subject, currency, -placed - {back}, -orders,
-               {back_units} - units, -gross, -discount, -platform_discount, -{back_cancelled},
-               -{back_refunded}, -amount
+        SELECT period, partner_id, subject, currency, -orders, -placed, -{back}, -units,
+               -{back_units}, -{gross}, -{discount}, -{platform_discount}, -{amount},
+               -{back_cancelled}, -{back_refunded}, exact
         FROM surplus"""
 BELOW: Final[LiteralString] = """
     (e.txid < (SELECT txid FROM horizon)
@@ -119,26 +120,30 @@ LOOSE_BY_ORDER: Final[LiteralString] = """
 """The same when their orders were placed."""
 _SUMMED: Final[LiteralString] = """
     movement AS (
-        SELECT period, partner_id, subject, currency, placed + {back} AS entries, orders,
-               units - {back_units} AS units, gross, discount, platform_discount,
-               {back_cancelled} AS cancelled, {back_refunded} AS refunded, amount
+        SELECT period, partner_id, subject, currency, orders, placed, {back} AS back, units,
+               {back_units} AS back_units, {gross} AS gross, {discount} AS discount,
+               {platform_discount} AS platform_discount, {amount} AS amount,
+               {back_cancelled} AS cancelled, {back_refunded} AS refunded, exact
         FROM rolled
         UNION ALL
-        SELECT period, {seller}, {subject}, currency, sign, 0,
-               CASE kind WHEN 'placed' THEN sign ELSE -sign END * quantity,
-               CASE kind WHEN 'placed' THEN sign * gross ELSE 0 END,
-               CASE kind WHEN 'placed' THEN sign * discount ELSE 0 END,
-               CASE kind WHEN 'placed' THEN sign * platform_discount ELSE 0 END,
-               CASE kind WHEN 'cancelled' THEN sign * amount ELSE 0 END,
-               CASE WHEN kind IN ('refunded', 'goodwill') THEN sign * amount ELSE 0 END,
-               CASE kind WHEN 'placed' THEN sign * amount ELSE 0 END
-        FROM loose
+        SELECT period, {seller}, {subject}, currency, NULL,
+               CASE WHEN is_placed THEN sign END, CASE WHEN NOT is_placed THEN sign END,
+               CASE WHEN is_placed THEN sign * quantity END,
+               CASE WHEN NOT is_placed THEN sign * quantity END,
+               CASE WHEN is_placed THEN sign * {entry_gross} END,
+               CASE WHEN is_placed THEN sign * {entry_discount} END,
+               CASE WHEN is_placed THEN sign * {entry_platform_discount} END,
+               CASE WHEN is_placed THEN sign * {entry_amount} END,
+               CASE WHEN kind = 'cancelled' THEN sign * {entry_amount} END,
+               CASE WHEN kind IN ('refunded', 'goodwill') THEN sign * {entry_amount} END, NULL
+        FROM (SELECT *, kind = 'placed' AS is_placed FROM loose) AS loose
         {taken_off}
         {orders}
     )"""
 ORDERS: Final[LiteralString] = """
         UNION ALL
-        SELECT period, partner_id, NULL, currency, 0, orders, 0, 0, 0, 0, 0, 0, 0
+        SELECT period, partner_id, NULL, currency, orders, NULL, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL
         FROM (
             -- Placed in what is left between blocks, and not cancelled below the horizon.
             SELECT period, partner_id, currency, 1 AS orders
@@ -154,7 +159,7 @@ ORDERS: Final[LiteralString] = """
                 ) AS e
             ) AS o
             WHERE NOT EXISTS (
-                SELECT FROM sales_cancelled_orders c
+                SELECT FROM sales_gone_orders c
                 WHERE c.order_id = o.order_id AND c.partner_id = o.partner_id
             )
             {later}
@@ -187,7 +192,7 @@ LATER: Final[LiteralString] = """
             FROM generate_series(0, 22) AS bits
             CROSS JOIN LATERAL (
                 SELECT c.*
-                FROM sales_cancelled_orders c
+                FROM sales_gone_orders c
                 WHERE c.longer = bits AND c.cancelled_at >= %(until)s
                   AND c.cancelled_at < %(until)s + make_interval(days => 1 << bits)
                   AND c.placed_at >= %(since)s AND c.placed_at < %(until)s AND {gone_own}
@@ -218,8 +223,8 @@ _RULES: Final[LiteralString] = """
     SELECT rule AS rule_id, currency, sum(uses)::bigint AS uses, sum(cost) AS cost,
            sum(platform_cost) AS platform_cost
     FROM (
-        SELECT subject AS rule, currency, orders AS uses, amount AS cost,
-               platform_discount AS platform_cost
+        SELECT subject AS rule, currency, orders AS uses, {amount} AS cost,
+               {platform_discount} AS platform_cost
         FROM rolled
         UNION ALL
         SELECT rule, currency, 1, cost, platform_cost FROM single
@@ -229,26 +234,42 @@ _RULES: Final[LiteralString] = """
 RULES: Final[LiteralString] = f"{_PARTS}{_RULES}"
 """What price rules did when orders were placed."""
 
-_TOTALS: Final[LiteralString] = """
-    SELECT period, {partner}, currency, exact_sum(orders) AS orders, exact_sum(units) AS units,
-           {sum}(gross) AS gross, {sum}(discount) AS discount,
-           {sum}(platform_discount) AS platform_discount, {sum}(cancelled) AS cancelled,
-           {sum}(refunded) AS refunded, {sum}(amount) - {sum}(cancelled) - {sum}(refunded) AS net
-    FROM movement
-    GROUP BY period, movement.partner_id, currency
-    HAVING exact_sum(entries) > 0
-    ORDER BY period, movement.partner_id, currency"""
+_COUNTED: Final[LiteralString] = """
+        coalesce(exact_sum(placed), 0) + coalesce(exact_sum(back), 0)"""
+"""How many entries there are of a group: there is no row of none."""
+_UNITS: Final[LiteralString] = """
+        coalesce(exact_sum(units), 0) - coalesce(exact_sum(back_units), 0)"""
+_NET: Final[LiteralString] = """
+        coalesce(exact_sum(amount), 0) - coalesce(exact_sum(cancelled), 0)
+        - coalesce(exact_sum(refunded), 0)"""
+_TOTALS: Final[LiteralString] = f"""
+    SELECT array_agg(period::bigint), array_agg(partner_id), array_agg(currency),
+           array_agg(orders), array_agg(units), array_agg(gross), array_agg(discount),
+           array_agg(platform_discount), array_agg(cancelled), array_agg(refunded), array_agg(net)
+    FROM (
+        SELECT period, {{partner}}, currency, coalesce(exact_sum(orders), 0) AS orders,
+               {_UNITS} AS units, coalesce(exact_sum(gross), 0) AS gross,
+               coalesce(exact_sum(discount), 0) AS discount,
+               coalesce(exact_sum(platform_discount), 0) AS platform_discount,
+               coalesce(exact_sum(cancelled), 0) AS cancelled,
+               coalesce(exact_sum(refunded), 0) AS refunded, {_NET} AS net
+        FROM movement
+        GROUP BY period, movement.partner_id, currency
+        HAVING {_COUNTED} > {{least}}
+        ORDER BY period, movement.partner_id, currency
+    ) AS total"""  # noqa: S608 - names of ours
 TOTALS: Final[LiteralString] = f"{SUMS}{_TOTALS}"
-"""Figures by period, partner and currency."""
+"""Figures by period, partner and currency, each column as an array: there may be thousands."""
 
-_RANKED: Final[LiteralString] = """,
+_RANKED: Final[LiteralString] = f""",
     by_product AS (
-        SELECT subject AS product_id, currency, exact_sum(units) AS units, sum(gross) AS gross,
-               sum(amount) - sum(cancelled) - sum(refunded) AS net
+        SELECT subject AS product_id, currency, {_UNITS} AS units,
+               coalesce(exact_sum(gross), 0) AS gross, {_NET} AS net
         FROM movement
         GROUP BY subject, currency
-        HAVING exact_sum(entries) > 0
-    ),
+        HAVING {_COUNTED} > {{least}}
+    ),"""  # noqa: S608 - names of ours
+_PLACES: Final[LiteralString] = """
     named AS ({names}),
     placed AS (
         SELECT named.*,
@@ -257,11 +278,11 @@ _RANKED: Final[LiteralString] = """,
                ) AS place
         FROM named
     )
-    SELECT name, currency, units::bigint, gross, net
+    SELECT name, currency, units::bigint, gross * {unit} AS gross, net * {unit} AS net
     FROM placed
     WHERE place <= %(limit)s
     ORDER BY currency, place"""
-RANKED: Final[LiteralString] = f"{SUMS}{_RANKED}"
+RANKED: Final[LiteralString] = f"{SUMS}{_RANKED}{_PLACES}"
 """Ranks of products, or of what they belong to."""
 
 _BY_REASON: Final[LiteralString] = """

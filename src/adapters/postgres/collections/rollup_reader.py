@@ -4,15 +4,23 @@ All three are read in one statement, so in one snapshot, together with the horiz
 exactly one of them, whatever is written or rolled up meanwhile.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import Any, Final, Literal, LiteralString
+from decimal import Context, Decimal, localcontext
+from typing import Any, Final, Literal, LiteralString, TypeVar
 
 from attrs import frozen
 from psycopg import sql
-from psycopg.rows import tuple_row
+from psycopg.errors import NumericValueOutOfRange
 
+from adapters.postgres.collections.rollup_entries import (
+    ALL,
+    AMOUNTS,
+    PRODUCT,
+    RULE,
+    SALES,
+    in_units,
+)
 from adapters.postgres.collections.rollup_movements import (
     BELOW,
     BY_REASON,
@@ -26,7 +34,14 @@ from adapters.postgres.collections.rollup_movements import (
     TAKEN_OFF,
     TOTALS,
 )
-from adapters.postgres.connection.rows import Connection, fetch, maybe_digits, named, rows_of
+from adapters.postgres.connection.rows import (
+    Connection,
+    fetch,
+    fetch_columns,
+    maybe_digits,
+    named,
+    rows_of,
+)
 from commerce_core.analytics.figures import (
     ALL_PARTNERS,
     RankedTotal,
@@ -42,13 +57,20 @@ from commerce_core.analytics.rollup import (
     bounds_of,
     cover,
     cover_one,
+    stretches,
 )
 
+T = TypeVar("T")
 Of = Literal["sales", "product", "rule", "reason"]
+Amounts = Literal["whole", "exact"]
+"""Amounts as ten thousandths of their currency, or as decimals of any size."""
 
 MEMORY: Final = "64MB"
 """What the server may use for each of the sums of a report."""
-_partner_id: Final = named("ptn")
+_UNIT: Final = Decimal("0.0001")
+_WIDE: Final = Context(prec=30)
+"""For any number of 64 bits, whatever the caller's context is."""
+_FEW: Final = 2
 _RANKS: Final = rows_of(RankedTotal)
 _RANKED_PRODUCTS: Final = rows_of(RankedTotal, name=named("prod"))
 _REASONS: Final = rows_of(ReasonTotal)
@@ -75,15 +97,16 @@ _NAMED: Final[Mapping[Dimension, LiteralString]] = {
         LEFT JOIN products p USING (product_id)
         GROUP BY p.category, s.currency""",
 }
-_BACK: Final = ("back", "back_units", "back_cancelled", "back_refunded")
-"""What was taken back then; by order, the columns of what was taken back late."""
 _DIMENSIONS: Final[Mapping[str, LiteralString | None]] = {
-    "all": "r.dimension = 'all'",
-    "sales": "r.dimension = 'sales'",
-    "product": "r.dimension = 'product'",
-    "rule": "r.dimension = 'rule'",
+    "all": f"r.dimension = {ALL}",
+    "sales": f"r.dimension = {SALES}",
+    "product": f"r.dimension = {PRODUCT}",
+    "rule": f"r.dimension = {RULE}",
     "reason": None,
 }
+_NONE_EXACT: Final[LiteralString] = """
+    CASE WHEN count(exact) > 0 THEN (count(exact) * 1e99)::bigint ELSE 0 END"""
+"""Nothing; out of range if amounts of a group aren't whole numbers."""
 _MEASURES: Final[Mapping[Measure, LiteralString]] = {
     "net": "net",
     "gross": "gross",
@@ -102,29 +125,41 @@ class Rollups:
         starts = list(question.periods()) if question.grain else [question.since]
         bounds = bounds_of(starts, question.since, question.until)
         partner = "movement.partner_id" if question.by_partner else "NULL::uuid AS partner_id"
-        # An hour is one block, or two: a state for each of its sums would take longer than adding.
-        added = sql.SQL("exact_sum" if question.grain == "hour" else "sum")
-        query = _query(TOTALS, question, partner=sql.SQL(partner), sum=added)
         params = self._params(question, cover(bounds, beyond=True), starts)
-        rows = fetch(self._db, tuple_row, query, params)
-        # There may be thousands: their columns are in the order of the class.
-        names = {id_: _partner_id(id_) if id_ else ALL_PARTNERS for id_ in {row[1] for row in rows}}
-        periods = starts if question.grain else [None]
-        return [SalesTotal(periods[int(row[0])], names[row[1]], *row[2:]) for row in rows]
+
+        def read(amounts: Amounts) -> list[SalesTotal]:
+            query = _query(TOTALS, question, amounts=amounts, partner=sql.SQL(partner))
+            columns = fetch_columns(self._db, query, params)
+            return _totals(columns, starts if question.grain else None, amounts)
+
+        return self._whole_or_exact(read)
 
     def ranks(self, question: SalesQuestion, ranking: Ranking) -> list[RankedTotal]:
         """Ranks, exactly as `figures.fold_ranks` returns them."""
-        query = _query(
-            RANKED,
-            question,
-            "product",
-            names=sql.SQL(_NAMED[ranking.by]),
-            measure=sql.SQL(_MEASURES[ranking.measure]),
-        )
         parts = cover_one(question.since, question.until, PRODUCT_SPANS)
         params = self._params(question, parts) | {"limit": ranking.limit}
         rows = _RANKED_PRODUCTS if ranking.by == "product" else _RANKS
-        return fetch(self._db, rows, query, params)
+
+        def read(amounts: Amounts) -> list[RankedTotal]:
+            query = _query(
+                RANKED,
+                question,
+                "product",
+                amounts=amounts,
+                names=sql.SQL(_NAMED[ranking.by]),
+                measure=sql.SQL(_MEASURES[ranking.measure]),
+            )
+            return fetch(self._db, rows, query, params)
+
+        return self._whole_or_exact(read)
+
+    def _whole_or_exact(self, read: Callable[[Amounts], list[T]]) -> list[T]:
+        """What it reads by whole numbers, or by decimals if an amount doesn't fit into those."""
+        try:
+            with self._db.transaction():
+                return read("whole")
+        except NumericValueOutOfRange:
+            return read("exact")
 
     def reasons(self, question: SalesQuestion) -> list[ReasonTotal]:
         """What was taken back, exactly as `figures.fold_reasons` returns it."""
@@ -143,7 +178,8 @@ class Rollups:
         self, question: SalesQuestion, parts: Cover, starts: Sequence[datetime] = ()
     ) -> dict[str, Any]:
         """What a question consists of: blocks, the rests between them, and starts of periods."""
-        even = list(_even(starts or [question.since]))
+        starts = starts or [question.since]
+        even = [*stretches(starts), (starts[-1], timedelta(0), 1)]
         return {
             "horizon": self._horizon(),
             "since": question.since,
@@ -176,7 +212,7 @@ class Rollups:
         (txid, *_) = self._db.execute(
             """
             SELECT (SELECT txid::text
-                    FROM sales_horizon
+                    FROM sales_blocks_horizon
                     WHERE txid <= pg_snapshot_xmax(pg_current_snapshot())),
                    set_config('work_mem', %s, TRUE), set_config('jit', 'off', TRUE),
                    set_config('plan_cache_mode', 'force_custom_plan', TRUE)
@@ -191,34 +227,27 @@ def _array(moments: Iterable[datetime]) -> str:
     return f"{{{','.join(map(datetime.isoformat, moments))}}}"
 
 
-def _even(starts: Sequence[datetime]) -> Iterator[tuple[datetime, timedelta, int]]:
-    """Moments at regular intervals: the first of them, the step, and how many there are."""
-    first, step, count = starts[0], timedelta(0), 1
-    for before, at in pairwise(starts):
-        if at - before == step:
-            count += 1
-        elif count == 1:
-            step, count = at - before, 2
-        else:
-            yield first, step, count
-            first, step, count = at, timedelta(0), 1
-    yield first, step, count
-
-
 def _query(
-    text: LiteralString, question: SalesQuestion, of: Of = "sales", **more: sql.Composable
+    text: LiteralString,
+    question: SalesQuestion,
+    of: Of = "sales",
+    *,
+    amounts: Amounts = "exact",
+    **more: sql.Composable,
 ) -> sql.Composed:
     """The text with a question's conditions; all values are parameters."""
     is_event = question.basis == "event"
     back = "back" if is_event else "late"
     parts: dict[str, sql.Composable] = {
-        "rollups": sql.Identifier("sales_reason_rollups" if of == "reason" else "sales_rollups"),
+        "rollups": sql.Identifier("sales_reason_blocks" if of == "reason" else "sales_blocks"),
         "columns": sql.SQL(_ENTRY),
         "below": sql.SQL(BELOW),
         "seller": sql.SQL(_seller(question)),
         "subject": sql.SQL("product_id" if of == "product" else "NULL::uuid"),
         "by_order": sql.Literal(not is_event),
-        **{name: sql.Identifier(f"{back}{name[4:]}") for name in _BACK},
+        "back": sql.Identifier(back),
+        "back_units": sql.Identifier(f"{back}_units"),
+        **_amounts(back, amounts),
         "own": _all_of(
             "e.kind IN ('placed', 'cancelled', 'refunded', 'goodwill')",
             question.partner_id and "e.partner_id = %(partner_id)s",
@@ -239,6 +268,57 @@ def _query(
     return sql.SQL(text).format(
         **parts, loose=loose, orders=orders, surplus=surplus, taken_off=taken_off, **more
     )
+
+
+def _amounts(back: LiteralString, amounts: Amounts) -> dict[str, sql.Composable]:
+    """The expressions of amounts in blocks and in entries, and what follows from their kind."""
+    columns = [*AMOUNTS[:4], f"{back}_cancelled", f"{back}_refunded"]
+    if amounts == "whole":
+        kept: list[sql.Composable] = [sql.Identifier(name) for name in columns]
+        entries = [sql.SQL(in_units(name).replace("::units", "::bigint").replace("beyond", "1e99"))
+                   for name in AMOUNTS[:4]]  # fmt: skip
+        unit, least = "0.0001", _NONE_EXACT
+    else:
+        kept = [
+            sql.SQL("(coalesce({name} * 0.0001, 0) + coalesce(exact[{place}], 0))").format(
+                name=sql.Identifier(name), place=sql.Literal(AMOUNTS.index(name) + 1)
+            )
+            for name in columns
+        ]
+        entries = [sql.SQL(name) for name in AMOUNTS[:4]]
+        unit, least = "1", "0"
+    return {
+        **dict(zip(AMOUNTS, kept, strict=False)),
+        **{f"entry_{name}": entry for name, entry in zip(AMOUNTS, entries, strict=False)},
+        "unit": sql.SQL(unit),
+        "least": sql.SQL(least),
+    }
+
+
+def _totals(
+    columns: Sequence[Sequence[Any]], starts: Sequence[datetime] | None, amounts: Amounts
+) -> list[SalesTotal]:
+    """Totals of their columns, which are in the order of the class; there may be thousands."""
+    if not columns:
+        return []
+    period, partner = columns[:2]
+    names = {id_: f"ptn_{id_.hex()}" if id_ else ALL_PARTNERS for id_ in set(partner)}
+    figures = columns[5:]
+    if amounts == "whole":
+        figures = [_in_currency(column) for column in figures]
+    periods: list[datetime | None] = [starts[n] if starts else None for n in period]
+    partners = [names[id_] for id_ in partner]
+    return list(map(SalesTotal, periods, partners, *columns[2:5], *figures))
+
+
+def _in_currency(column: Sequence[int]) -> Sequence[Decimal]:
+    """Ten thousandths as decimals; many columns have few different ones."""
+    distinct = set(column)
+    with localcontext(_WIDE):
+        if len(distinct) * _FEW < len(column):
+            amounts = {amount: Decimal(amount) * _UNIT for amount in distinct}
+            return [amounts[amount] for amount in column]
+        return [Decimal(amount) * _UNIT for amount in column]
 
 
 def _seller(question: SalesQuestion) -> LiteralString:

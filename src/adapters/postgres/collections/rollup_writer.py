@@ -37,7 +37,8 @@ class Roller:
             [MEMORY],
         )
         self._db.execute(
-            "INSERT INTO sales_horizon (txid) VALUES (%s::xid8) ON CONFLICT DO NOTHING", [NOTHING]
+            "INSERT INTO sales_blocks_horizon (txid) VALUES (%s::xid8) ON CONFLICT DO NOTHING",
+            [NOTHING],
         )
         before = self._locked_horizon()
         after = self._next_horizon(before, most)
@@ -55,15 +56,20 @@ class Roller:
                 (rolled,) = self._db.execute(ROLL_UP, params).fetchone() or (0,)
         except NumericValueOutOfRange:
             (rolled,) = self._db.execute(ROLL_UP_ANY, params).fetchone() or (0,)
-        self._db.execute("UPDATE sales_horizon SET txid = %s::xid8", [after])
+        self._db.execute("UPDATE sales_blocks_horizon SET txid = %s::xid8", [after])
         return rolled
 
     def _locked_horizon(self) -> str:
         """The horizon, locked, so that no other transaction moves it before this unit ends."""
         (txid, is_foreign) = self._db.execute(
             """
-            SELECT txid::text, txid > pg_snapshot_xmax(pg_current_snapshot())
-            FROM sales_horizon
+            SELECT txid::text,
+                   txid > pg_snapshot_xmax(pg_current_snapshot())
+                   OR txid = '0'::xid8 AND EXISTS (
+                       SELECT FROM sales_entries e
+                       WHERE e.txid > pg_snapshot_xmax(pg_current_snapshot())
+                   )
+            FROM sales_blocks_horizon
             FOR UPDATE
             """
         ).fetchone() or (NOTHING, False)
@@ -80,10 +86,10 @@ class Roller:
         """
         for statement in (
             "UPDATE sales_entries SET txid = NULL WHERE txid IS NOT NULL",
-            "DELETE FROM sales_rollups",
-            "DELETE FROM sales_reason_rollups",
-            "DELETE FROM sales_cancelled_orders",
-            "DELETE FROM sales_unplaced_orders",
+            "DELETE FROM sales_blocks",
+            "DELETE FROM sales_reason_blocks",
+            "DELETE FROM sales_gone_orders",
+            "DELETE FROM sales_awaited_orders",
         ):
             self._db.execute(statement)
 
@@ -120,5 +126,5 @@ class Roller:
 
     def _unplaced(self) -> list[object]:
         """The orders whose placement was still above the horizon, no longer kept as such."""
-        rows = self._db.execute("DELETE FROM sales_unplaced_orders RETURNING order_id").fetchall()
+        rows = self._db.execute("DELETE FROM sales_awaited_orders RETURNING order_id").fetchall()
         return [order_id for (order_id,) in rows]

@@ -8,14 +8,17 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from struct import unpack
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import attrs
 import psycopg
-from psycopg.abc import Params, QueryNoTemplate
-from psycopg.rows import RowFactory, TupleRow
-from psycopg.types.string import TextLoader
+from psycopg.abc import Buffer, Params, QueryNoTemplate
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.rows import RowFactory, TupleRow, tuple_row
+from psycopg.types.string import ByteaBinaryLoader, TextLoader
 
 from commerce_core.base import ids
 from commerce_core.base.errors import no_such
@@ -59,6 +62,10 @@ PREFIXES: Final[Mapping[str, ids.Kind]] = {
     "channel_id": "chan",
     "alert_id": "alrt",
 }
+_BIGINTS: Final = 1016
+"""The number of the type `bigint[]`, which has no name in the driver."""
+_ARRAY_HEAD: Final = 20
+_ARRAY_STEP: Final = 12
 _BODY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NO_ID: Final = "f" * 32
 
@@ -192,6 +199,31 @@ def fetch(
     """All rows of a query; with `anew` it isn't prepared, and so planned each time."""
     with _cursor(db, rows) as cursor:
         return cursor.execute(query, params, prepare=False if anew else None).fetchall()
+
+
+class _WholeNumbers(Loader):
+    """Reads an array of `bigint` without NULL: one call for thousands of numbers."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> Sequence[int]:
+        """The numbers: after 20 bytes, each is 8 bytes behind 4 for its length."""
+        count = max(0, len(data) - _ARRAY_HEAD) // _ARRAY_STEP
+        return unpack(f">{_ARRAY_HEAD * bool(count)}x{'4xq' * count}", data)
+
+
+def fetch_columns(
+    db: Connection, query: QueryNoTemplate, params: Params = ()
+) -> Sequence[Sequence[Any]]:
+    """The columns of a query with one row, whose cells are arrays; none if they are NULL.
+
+    Reading thousands of rows takes several times as long. A uuid is its 16 bytes.
+    """
+    with db.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.adapters.register_loader("uuid", ByteaBinaryLoader)
+        cursor.adapters.register_loader(_BIGINTS, _WholeNumbers)
+        columns = cursor.execute(query, params).fetchone()
+        return columns if columns and columns[0] is not None else ()
 
 
 def fetch_one(

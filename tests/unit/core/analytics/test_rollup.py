@@ -137,7 +137,7 @@ def test_hours_and_days_of_every_zone_are_sums_of_quarters(zone: str, grain: str
     """No period of two years begins within a quarter, so nothing is left over."""
     since, until = utc("2025-01-01"), utc("2026-01-01" if grain == "hour" else "2027-01-01")
     question = SalesQuestion(since, until, grain=grain, zone=zone)  # type: ignore[arg-type]
-    bounds = bounds_of(question.periods(), since, until)
+    bounds = bounds_of(list(question.periods()), since, until)
     assert not cover(bounds).rests
     assert all((at - since) % QUARTER == timedelta(0) for at in bounds)
 
@@ -147,7 +147,7 @@ def test_blocks_of_consecutive_periods_are_read_in_few_runs(since: datetime, zon
     """No two runs of a length touch, and each block is within the period in which it begins."""
     until = since + timedelta(days=9)
     question = SalesQuestion(since, until, grain=grain, zone=zone)  # type: ignore[arg-type]
-    bounds = bounds_of(question.periods(), since, until)
+    bounds = bounds_of(list(question.periods()), since, until)
     found = cover(bounds)
     for run in found.runs:
         assert all((other.span, other.since) != (run.span, run.until) for other in found.runs)
