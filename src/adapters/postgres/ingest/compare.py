@@ -163,7 +163,7 @@ def _plan(
 ) -> Plan:
     """The counts and figures of what was decided."""
     unread = matched.count if matched else 0
-    read, fates = _count_read(db), _count_fates(db)
+    read, (fates, doubts) = _count_read(db), _count_decided(db)
     if feed_context.mode == "delta" and not unread and not fates["created"]:
         # Nothing will be removed for being absent, so it needn't be known what is.
         absent = owned["before"] - count_present(db, feed_context)
@@ -171,7 +171,7 @@ def _plan(
         absent = find_absent(db, feed_context, matched=unread > 0)
         if absent and fates["created"]:
             absent -= find_lost_zeros(db)
-            fates = _count_fates(db)
+            fates, doubts = _count_decided(db)
     vanished = 0
     if absent and removes_absent(feed_context, read["skus_unreadable"]):
         vanished = remove_absent(db)
@@ -182,7 +182,7 @@ def _plan(
             "duplicate_sku": read["duplicate"],
             "price_leap": moves.kept,
             **{code: fates[code] for code in PROBLEMS},
-            **_count_doubts(db),
+            **doubts,
         }
     )
     changed: dict[ChangeKind, int] = {
@@ -242,13 +242,15 @@ def _count_read(db: Connection) -> Mapping[str, int]:
     )
 
 
-def _count_fates(db: Connection) -> Counter[str]:
-    return Counter(dict(db.execute("SELECT fate, count(*) FROM decided GROUP BY fate").fetchall()))
-
-
-def _count_doubts(db: Connection) -> Counter[str]:
-    query = "SELECT doubt, count(*) FROM decided WHERE doubt IS NOT NULL GROUP BY doubt"
-    return Counter(dict(db.execute(query).fetchall()))
+def _count_decided(db: Connection) -> tuple[Counter[str], Counter[str]]:
+    """How many records have each fate, and how many each doubt."""
+    fates, doubts = Counter[str](), Counter[str]()
+    query = "SELECT fate, doubt, count(*) FROM decided GROUP BY fate, doubt"
+    for fate, doubt, times in db.execute(query):
+        fates[fate] += times
+        if doubt is not None:
+            doubts[doubt] += times
+    return fates, doubts
 
 
 def _count_owned(
