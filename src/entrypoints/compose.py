@@ -92,7 +92,9 @@ def open_platform(settings: Settings) -> Generator[Commerce]:
             files=_files(settings),
             clock=now,
             entropy=secrets.token_bytes,
-            keep_lease=(budget_keeper(budget) if in_memory else lease_keeper(store, lease, budget)),
+            keep_lease=(
+                budget_keeper(budget, now) if in_memory else lease_keeper(store, lease, budget, now)
+            ),
             engine=ReferenceEngine() if in_memory else _Vectorised(),
             open_path=_open_path,
             most_upload_bytes=settings.most_upload_bytes,

@@ -30,13 +30,16 @@ def _now() -> datetime:
 
 
 def lease_keeper(
-    store: Store, length: timedelta = LEASE, budget: timedelta = TIME_BUDGET
+    store: Store,
+    length: timedelta = LEASE,
+    budget: timedelta = TIME_BUDGET,
+    clock: Clock = _now,
 ) -> KeepLease:
     """Keeps leases from a thread and units of its own, however long the run's own unit takes."""
 
     @contextmanager
     def keep(work: Work, session: str) -> Generator[Callable[[Progress], None]]:
-        lease = _Lease(store, work, length, budget)
+        lease = _Lease(store, work, length, budget, clock)
         if session:  # Without one there is nothing to name yet, and the claim is fresh.
             lease.renew(session)
         thread = threading.Thread(target=lease.renew_until_over, name="lease", daemon=True)
@@ -93,6 +96,7 @@ class _Lease:
     _work: Work
     _length: timedelta
     _budget: timedelta
+    _clock: Clock
     _progress: Progress = field(init=False)
     _lost: RunLost | None = field(default=None, init=False)
     _refusal: FileRefused | None = field(default=None, init=False)
@@ -143,7 +147,7 @@ class _Lease:
         """Ends the session of a run whose budget is used up; the lease is kept until it fails."""
         if self._refusal is not None or isinstance(self._work, Task):
             return
-        refusal = _out_of_time(self._work, self._budget, _now, self._progress)
+        refusal = _out_of_time(self._work, self._budget, self._clock, self._progress)
         if refusal is not None:
             self._refusal = refusal
             with self._store.begin() as unit:
