@@ -1,7 +1,8 @@
 """Gathering for many records at once: `commerce_core.profiles.extractors`, case by case."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 import polars as pl
 
@@ -17,6 +18,12 @@ from commerce_core.profiles.extractors import (
     agrees,
     is_positive,
 )
+
+_ESCAPED: Final = {
+    character: json.dumps(character)[1:-1] for character in (*map(chr, range(0x20)), '"', "\\")
+}
+"""How JSON writes the characters that no text of it may contain as they are."""
+_HAS_ESCAPED: Final = r'[\x00-\x1f"\\]'
 
 
 def gathered(hows: Mapping[str, Extractor], cells: pl.DataFrame) -> dict[str, pl.Series]:
@@ -55,7 +62,9 @@ def _one(how: Extractor, cells: pl.DataFrame) -> pl.Series:
             return _identified(how, _one(within, cells), cells)
         case extractors.Template():
             return templated(how, cells)
-        case extractors.Added() | extractors.AttributeMap():
+        case extractors.AttributeMap(named):
+            return _object([_member(name, index, cells) for name, index in named], cells)
+        case extractors.Added():
             return _one_by_one(how, cells)
         case _:
             assert_never(how)
@@ -90,6 +99,23 @@ def _option(name: Constant | extractors.Cell, index: int) -> pl.Expr:
     else:
         named = _said(name.index)
     return pl.concat_str(named, pl.lit(": "), _said(index))
+
+
+def _object(members: Sequence[pl.Expr], cells: pl.DataFrame) -> pl.Series:
+    """JSON with the members that are there, spelled as the reference spells it."""
+    joined = _joined(members, ", ")
+    return _or_blank(
+        pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))), cells
+    )
+
+
+def _member(name: str, index: int, cells: pl.DataFrame) -> pl.Expr:
+    """A cell under its name; null where it is blank."""
+    text = _said(index)
+    if cells[cell(index)].str.contains(_HAS_ESCAPED).any():
+        text = text.str.replace_many(_ESCAPED)
+    key = json.dumps(name, ensure_ascii=False)
+    return pl.concat_str(pl.lit(f'{key}: "'), text, pl.lit('"'))
 
 
 def _or_blank(text: pl.Expr, cells: pl.DataFrame) -> pl.Series:
