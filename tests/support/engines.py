@@ -16,9 +16,10 @@ from commerce_core.base.errors import FileRefused
 from commerce_core.ingestion.progress import listed_with
 from commerce_core.ingestion.reject_report import RejectReport
 from commerce_core.parsing.prepared import Prepared
-from commerce_core.parsing.record_reader import RecordReader, Terms
+from commerce_core.parsing.record_reader import FieldReader, RecordReader, Terms
 from commerce_core.parsing.reference import ReferenceEngine
 from commerce_core.ports.engine import FeedEngine
+from commerce_core.schema.cells import Reading
 from commerce_core.schema.problems import Problem
 from commerce_core.schema.record import Record
 
@@ -79,6 +80,19 @@ def read_one_by_one(body: bytes, terms: Terms, chunk: int) -> int:
     with patch.object(RecordReader, "__call__", counting):
         read(PolarsEngine(chunk), body, terms)
     return count
+
+
+def texts_read_one_by_one(body: bytes, terms: Terms) -> list[str]:
+    """The texts of fields in a file that aren't read as columns."""
+    read_text, texts = FieldReader.__call__, list[str]()
+
+    def noting(self: FieldReader, text: str) -> tuple[Reading, str | None]:
+        texts.append(text)
+        return read_text(self, text)
+
+    with patch.object(FieldReader, "__call__", noting):
+        read(PolarsEngine(), body, terms)
+    return texts
 
 
 def csv_text(*rows: Iterable[object]) -> str:

@@ -18,8 +18,9 @@ from adapters.polars_feeds.debris import odd_texts
 from adapters.polars_feeds.faults import Faults
 from adapters.polars_feeds.texts import behind, nulls, read_distinct
 from commerce_core.base.money import currencies
-from commerce_core.base.text import BLANKS
+from commerce_core.base.text import BLANKS, composed
 from commerce_core.parsing.record_reader import FieldReader
+from commerce_core.profiles.extractors import AttributeMap
 from commerce_core.profiles.normalise import currencies_meant
 from commerce_core.profiles.profile import Column, DecimalMark
 from commerce_core.schema import fields as schema
@@ -39,9 +40,8 @@ _URL: Final = f"^{_HTTP}[^{_NOT_IN_URL}/?#]+[^{_NOT_IN_URL}]*$"
 _SEVERAL_URLS: Final = f"[,;]{_HTTP}"
 _BARE_URL: Final = f"{_HTTP}[^{_NOT_IN_URL},;/?#]+[^{_NOT_IN_URL},;]*"
 _SHORT: Final = _T.str.len_bytes() <= schema.LONGEST_URL
-_SEVERAL: Final = _SHORT & _T.str.contains(f"^{_BARE_URL}(?:, ?{_BARE_URL})*$")
-_LISTED: Final = _T.str.replace_all(", ", ",", literal=True).str.split(",")
-"""Addresses without commas of their own, between commas."""
+_APART: Final = frozenset(BLANKS + ',;"<>\\^`{|}')
+"""What doesn't occur in addresses that are read here, so that it stands between them."""
 _PART_OF_PATH: Final = f"[^>{BLANKS}](?:[^>]*[^>{BLANKS}])?"
 _PATH: Final = f"^{_PART_OF_PATH}(?: > {_PART_OF_PATH})*$"
 _CODES: Final = tuple(code for code in currencies() if currencies_meant(code) == (code,))
@@ -67,6 +67,10 @@ class Plain:
     value: pl.Expr | None = _T
     stated: pl.Expr | None = None
     code: str | None = None
+
+
+_PLAIN_OBJECTS: Final = (Plain(_T.str.len_bytes().is_between(1, schema.LONGEST_CELL)),)
+"""Objects put together of cells: they are spelled as values are, if their names are composed."""
 
 
 def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[Plain, ...]:
@@ -120,7 +124,9 @@ def plain_of(kind: Kind, column: Column, decimal: DecimalMark | None) -> tuple[P
 
 def _takes_any_text(kind: Kind) -> bool:
     """Whether the expressions of a kind fit texts that are more than digits and the like."""
-    return isinstance(kind, schema.Text | schema.Category | schema.Url | schema.Urls)
+    return isinstance(
+        kind, schema.Text | schema.Category | schema.Url | schema.Urls | schema.Attributes
+    )
 
 
 def type_of(kind: Kind) -> pl.DataType:
@@ -213,23 +219,41 @@ def _check_digit_fits() -> pl.Expr:
     return pl.sum_horizontal(pl.lit(_WEIGHED).gather(four) for four in fours) % 10 == 0
 
 
+def _between(separator: str) -> tuple[pl.Expr, pl.Expr] | None:
+    """Which texts are addresses between separators, be it with a blank behind, and the addresses.
+
+    None if a separator may be within one.
+    """
+    if not _APART.issuperset(separator):
+        return None
+    between = "".join(rf"\x{{{ord(character):X}}}" for character in separator)
+    several = _SHORT & _T.str.contains(f"^{_BARE_URL}(?:{between} ?{_BARE_URL})*$")
+    without_blanks = _T.str.replace_all(f"{separator} ", separator, literal=True)
+    return several, without_blanks.str.split(separator)
+
+
 def _plain_urls(column: Column) -> tuple[Plain, ...]:
-    """Addresses without commas of their own, between commas or blanks."""
-    if column.separator is None or column.separator == ",":
-        return (Plain(_SEVERAL & (_LISTED.list.len() <= schema.MOST_URLS), _LISTED),)
+    """Addresses between separators, or one alone."""
+    if (found := _between(column.separator or ",")) is not None:
+        several, listed = found
+        return (Plain(several & (listed.list.len() <= schema.MOST_URLS), listed),)
     one = _SHORT & _T.str.contains(f"^{_BARE_URL}$")
-    own = _T.str.contains(column.separator, literal=True)
+    own = _T.str.contains(column.separator or ",", literal=True)
     return (Plain(one & ~own, pl.concat_list(_T)),)
 
 
 def _plain_parts(kind: Kind, column: Column) -> tuple[Plain, ...]:
     """The first of such addresses, or all others."""
-    match (kind, column.separator, column.part):
-        case (schema.Url(), ",", "first"):
-            return (Plain(_SEVERAL, _LISTED.list.first()),)
-        case (schema.Urls(), ",", "rest"):
-            some = pl.when(_LISTED.list.len() > 1).then(_LISTED.list.slice(1))
-            return (Plain(_SEVERAL & (_LISTED.list.len() <= schema.MOST_URLS), some),)
+    found = _between(column.separator or ",")
+    if found is None:
+        return ()
+    several, listed = found
+    match (kind, column.part):
+        case (schema.Url(), "first"):
+            return (Plain(several, listed.list.first()),)
+        case (schema.Urls(), "rest"):
+            some = pl.when(listed.list.len() > 1).then(listed.list.slice(1))
+            return (Plain(several & (listed.list.len() <= schema.MOST_URLS), some),)
         case _:
             return ()
 
@@ -265,7 +289,11 @@ class ColumnReader:
     def of(cls, reader: FieldReader, faults: Faults, decimal: DecimalMark | None) -> "ColumnReader":
         """For one field of a file."""
         feeding = reader.feeding
-        return cls(reader, faults, plain_of(feeding.field.kind, feeding.column, decimal))
+        match feeding.gather:
+            case AttributeMap(named) if all(name == composed(name) for name, _ in named):
+                return cls(reader, faults, _PLAIN_OBJECTS)
+            case _:
+                return cls(reader, faults, plain_of(feeding.field.kind, feeding.column, decimal))
 
     @property
     def kind(self) -> Kind:

@@ -19,9 +19,9 @@ from adapters.polars_feeds.faults import (
     rejected_rows,
     remembered,
 )
-from adapters.polars_feeds.kinds import ColumnReader, Readings, restored
+from adapters.polars_feeds.keeping import FieldOfTable, reader_of_field
+from adapters.polars_feeds.kinds import Readings, restored
 from adapters.polars_feeds.parsing import cell
-from adapters.polars_feeds.patterned import PatternedReader, reader_of_field
 from adapters.polars_feeds.patterns import kept_of
 from adapters.polars_feeds.reject_buffer import REJECTS
 from adapters.polars_feeds.report_rows import shown, summed_up
@@ -49,7 +49,7 @@ class TableReader:
     mapping: HeaderMapping
     terms: Terms
     faults: Faults = field(factory=Faults)
-    _fields: dict[str, ColumnReader | PatternedReader] = field(init=False)
+    _fields: dict[str, FieldOfTable] = field(init=False)
     _settling: Settling = field(init=False)
     _periods: tuple[int, ...] = field(init=False)
     _read_sku: Callable[[str], str | Misread | Warned] = field(init=False)

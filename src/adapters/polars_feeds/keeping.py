@@ -1,4 +1,10 @@
-"""Reading a column whose profile has a pattern: what it keeps is read as a column without one."""
+"""Reading a column of whose texts a profile keeps something: that is read as a column of its own.
+
+What is kept is found by a pattern, or as a member of a list.
+"""
+
+from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 from attrs import define, evolve
@@ -6,36 +12,40 @@ from attrs import define, evolve
 from adapters.polars_feeds.debris import odd_texts
 from adapters.polars_feeds.faults import Faults
 from adapters.polars_feeds.kinds import ColumnReader, Readings
+from adapters.polars_feeds.members import members_of
 from adapters.polars_feeds.patterns import is_odd, kept_of
 from adapters.polars_feeds.texts import nulls
 from commerce_core.parsing.record_reader import FieldReader, Terms
 from commerce_core.profiles.mapping import FieldMapping
 from commerce_core.profiles.normalise import unmatched
+from commerce_core.profiles.profile import Column
 from commerce_core.schema.cells import Misread
 
 
 @define
-class PatternedReader:
-    """Reads one field of many records at once, by what its pattern keeps of each text.
+class KeepingReader:
+    """Reads one field of many records at once, by what is kept of each text.
 
-    `_whole` reads texts as they are; `_kept` what the pattern keeps of them.
+    `_keep` returns that, null where nothing is and None if it can't tell, `_is_odd` the texts of
+    which it may be something else. `_whole` reads texts as they are; `_kept` what is kept of them.
     """
 
-    _pattern: str
+    _keep: Callable[[pl.Series], pl.Series | None]
+    _is_odd: Callable[[pl.Series], pl.Series]
     _mismatch: int | None
     _whole: ColumnReader
-    _kept: ColumnReader
+    _kept: "FieldOfTable"
 
     def __call__(self, texts: pl.Series, *, plain: bool = False) -> Readings:
         """The readings of trimmed texts, all of which are `plain` characters if that is known."""
-        kept = kept_of(texts, self._pattern)
+        kept = self._keep(texts)
         if kept is None:
             return self._whole(texts)
-        odd, debris = is_odd(texts), odd_texts(texts, plain=plain)
+        odd, debris = self._is_odd(texts), odd_texts(texts, plain=plain)
         odd = odd if debris is None else odd | debris
         if odd.any():
             kept = kept.zip_with(~odd, nulls(len(kept)))
-        found = self._kept(kept.fill_null(""))
+        found = self._kept(kept.fill_null(""), plain=plain)
         mismatched = (texts != "") & kept.is_null() & ~odd
         if self._mismatch is not None and mismatched.any():
             found = _with_fault(found, mismatched, self._mismatch)
@@ -45,21 +55,37 @@ class PatternedReader:
         return found
 
 
-def reader_of_field(
-    feeding: FieldMapping, terms: Terms, faults: Faults
-) -> ColumnReader | PatternedReader:
+FieldOfTable = ColumnReader | KeepingReader
+
+
+def reader_of_field(feeding: FieldMapping, terms: Terms, faults: Faults) -> FieldOfTable:
     """What reads one field of a file."""
-    column, decimal = feeding.column, terms.style.decimal
-    whole = ColumnReader.of(FieldReader.of(feeding, terms), faults, decimal)
-    if column.pattern is None:
+    return _reader_of(FieldReader.of(feeding, terms), terms, faults)
+
+
+def _reader_of(reader: FieldReader, terms: Terms, faults: Faults) -> FieldOfTable:
+    feeding, column = reader.feeding, reader.feeding.column
+    whole = ColumnReader.of(reader, faults, terms.style.decimal)
+
+    def of_kept(column: Column) -> FieldOfTable:
+        # What is kept is the value, whatever it looks like.
+        own = FieldReader.of(evolve(feeding, column=column), terms)
+        return _reader_of(evolve(own, may_have_debris=False), terms, faults)
+
+    if column.pattern is not None:
+        mismatch = unmatched(column)
+        number = faults.number(mismatch) if isinstance(mismatch, Misread) else None
+        keep = partial(kept_of, pattern=column.pattern)
+        return KeepingReader(keep, is_odd, number, whole, of_kept(evolve(column, pattern=None)))
+    members = members_of(column, feeding.field.kind, escaped=terms.style.escaped)
+    if members is None:
         return whole
-    unpatterned = evolve(feeding, column=evolve(column, pattern=None))
-    # What a pattern keeps is the value, whatever it looks like.
-    reader = evolve(FieldReader.of(unpatterned, terms), may_have_debris=False)
-    kept = ColumnReader.of(reader, faults, decimal)
-    mismatch = unmatched(column)
-    number = faults.number(mismatch) if isinstance(mismatch, Misread) else None
-    return PatternedReader(column.pattern, number, whole, kept)
+    keep, odd = partial(_made, by=members.kept), partial(_made, by=members.odd)
+    return KeepingReader(keep, odd, None, whole, of_kept(members.column))
+
+
+def _made(texts: pl.Series, by: pl.Expr) -> pl.Series:
+    return texts.alias("t").to_frame().select(by).to_series()
 
 
 def _with_fault(found: Readings, rows: pl.Series, fault: int) -> Readings:
