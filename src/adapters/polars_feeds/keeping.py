@@ -1,6 +1,6 @@
-"""Reading a column of whose texts a profile keeps something: that is read as a column of its own.
+"""Columns from whose texts a profile keeps a part: the parts are read as a column of their own.
 
-What is kept is found by a pattern, or as a member of a list.
+A part is found by a pattern, or as a member of a list.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ from commerce_core.schema.cells import Misread
 
 @define
 class KeepingReader:
-    """Reads one field of many records at once, by what is kept of each text.
+    """Reads one field of many records at once, by the part that is kept of each text.
 
-    `_keep` returns that, null where nothing is and None if it can't tell, `_is_odd` the texts of
-    which it may be something else. `_whole` reads texts as they are; `_kept` what is kept of them.
+    `_keep` returns the parts, null where there is none, or None if it can't find them. `_is_odd`
+    marks the texts whose part may be another one. `_whole` reads whole texts, `_kept` the parts.
     """
 
     _keep: Callable[[pl.Series], pl.Series | None]

@@ -21,9 +21,9 @@ _TOO_LONG: Final = _T.str.len_bytes() > LONGEST_CELL
 
 @frozen
 class Members:
-    """What is `kept` of each text, and the `odd` texts of which the reference keeps something else.
+    """The part `kept` of each text, and the `odd` texts, whose part the reference has to find.
 
-    `column` is how what is kept is read.
+    `column` says how the parts are read.
     """
 
     kept: pl.Expr
@@ -32,7 +32,7 @@ class Members:
 
 
 def members_of(column: Column, kind: Kind, *, escaped: bool) -> Members | None:
-    """What is kept of texts of that kind; None if it isn't found by splitting alone.
+    """The parts that are kept of texts of that kind; None if splitting alone doesn't find them.
 
     If they are `escaped`, a separator behind a backslash is a part of the text.
     """
